@@ -1,0 +1,41 @@
+"""landmass: put the probability mass where the data is."""
+
+from importlib import import_module
+from typing import Any
+
+# Public name -> where it lives; families stand from simple to rich, which is the order of a ladder.
+_EXPORTS = {
+    "UniformBox": "landmass.models.uniform_box",
+    "Gaussian": "landmass.models.gaussian",
+    "Histogram": "landmass.models.histogram",
+    "GaussianMixture": "landmass.models.gaussian_mixture",
+    "KernelDensity": "landmass.models.kernel_density",
+    "SplineFlow": "landmass.models.spline_flow",
+    "Stack": "landmass.models.stack",
+    "Ladder": "landmass.ladder",
+    "load": "landmass.ladder",
+    "read": "landmass.data.read",
+    "Dataset": "landmass.data.dataset",
+    "Schema": "landmass.data.schema",
+    "Real": "landmass.data.schema",
+    "Positive": "landmass.data.schema",
+    "Bounded": "landmass.data.schema",
+    "Circular": "landmass.data.schema",
+    "LandmassError": "landmass.errors",
+    "DataError": "landmass.errors",
+    "SettingError": "landmass.errors",
+    "FitError": "landmass.errors",
+    "StoreError": "landmass.errors",
+}
+
+__all__ = list(_EXPORTS)  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module 'landmass' has no attribute {name!r}")
+    return getattr(import_module(_EXPORTS[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,55 @@
+"""Family name -> class; an estimator read back from its folder."""
+
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+
+import landmass
+from landmass.errors import SettingError, StoreError
+from landmass.estimator.density import DensityEstimator, Manifest
+from landmass.store import read_json
+
+FAMILIES: dict[str, str] = {
+    module.rpartition(".")[2]: name
+    for name, module in landmass._EXPORTS.items()
+    if module.startswith("landmass.models.")
+}
+"""The families' names, from simple to rich, and their classes' names."""
+
+
+def family(name: str) -> type[DensityEstimator]:
+    """The class of a family.
+
+    Args:
+        name: such as "kernel_density", or the class's name.
+
+    Raises:
+        SettingError: there is no such family; suggests the closest.
+    """
+    known = {**FAMILIES, **{cls: cls for cls in FAMILIES.values()}}
+    if name not in known:
+        close = get_close_matches(name, known, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise SettingError(f"no family is called {name!r}{hint} (there are: {', '.join(FAMILIES)})")
+    return getattr(import_module(landmass._EXPORTS[known[name]]), known[name])
+
+
+def name_of(estimator: DensityEstimator) -> str:
+    """The name of an estimator's family: its module's, or its class's outside landmass."""
+    cls = type(estimator)
+    return next((name for name, known in FAMILIES.items() if known == cls.__name__), cls.__name__)
+
+
+def load_estimator(path: Path) -> DensityEstimator:
+    """Read a saved estimator.
+
+    Args:
+        path: the folder that `save` wrote.
+
+    Raises:
+        StoreError: the folder does not hold what its manifest says.
+    """
+    manifest = read_json(path / "manifest.json", Manifest)
+    if manifest.family not in FAMILIES.values():
+        raise StoreError(f"{path}: the manifest names an unknown family {manifest.family!r}")
+    return family(manifest.family).restore(manifest, path, load_estimator)

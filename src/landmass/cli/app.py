@@ -1,0 +1,279 @@
+"""The commands: what each is called and takes. Everything that is slow to import is imported inside them."""
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from landmass.cli.console import tell
+from landmass.errors import FitError, LandmassError, SettingError
+
+app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+
+LARGEST_SEED = 2**31 - 1
+
+
+def check_seed(seed: int | None) -> int | None:
+    """Refuse a seed that some random generator would not take."""
+    if seed is not None and not 0 <= seed <= LARGEST_SEED:
+        raise SettingError(f"--seed must be between 0 and {LARGEST_SEED}, got {seed}")
+    return seed
+
+
+Seed = Annotated[int, typer.Option(metavar="SEED", callback=check_seed, help="Seed of everything random.")]
+Count = Annotated[int | None, typer.Option("--n", metavar="N", min=1, help="Events to draw, if SOURCE is built in.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or of one of its rungs.")]
+Source = Annotated[str, typer.Argument(metavar="SOURCE", help="File, built-in data set, or - for CSV on stdin.")]
+RungName = Annotated[str | None, typer.Option("--rung", help="The rung to ask; the stack unless named.")]
+File = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write to FILE.csv or FILE.parquet.")]
+Folder = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Run folder to make  [default: next free]")]
+
+
+def run(argv: Sequence[str] | None) -> int:
+    """Run a command line, and turn every expected error into one line on stderr.
+
+    Args:
+        argv: the words after `landmass`; None takes the process's own.
+
+    Returns:
+        The exit code.
+    """
+    words = sys.argv[1:] if argv is None else argv
+    try:
+        return app(words or ["--help"], prog_name="landmass", standalone_mode=False) or 0
+    except TyperException as error:
+        # Typer writes a suggestion in two ways of its own.
+        message = re.sub(r" \(Possible options?: (.*)\)", r"; did you mean \1?", error.format_message())
+        message = message.replace(". Did you mean", "; did you mean")
+        tell(f"error: {message} (`landmass --help` and `landmass COMMAND --help` show what there is)")
+        return 2
+    except LandmassError as error:
+        tell(f"error: {error}")
+        return 1 if isinstance(error, FitError) else 2
+    except OSError as error:
+        tell(f"error: {error.filename or 'a file'}: {error.strerror or error}")
+        return 2
+
+
+def examples(purpose: str, *lines: str) -> str:
+    r"""Help that starts with examples; \b keeps their line breaks.
+
+    Args:
+        purpose: what the command does.
+        lines: command lines.
+    """
+    return "\b\n" + "\n".join(["Examples:", *(f"  {line}" for line in lines)]) + f"\n\n{purpose}"
+
+
+def show_version(wanted: bool) -> bool:
+    """Print the version and leave, if wanted."""
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"landmass {version('landmass')}")
+        raise typer.Exit
+    return wanted
+
+
+@app.callback(
+    help=examples(
+        "Put the probability mass where the data is: fit a ladder of densities, from a uniform box to flows, and "
+        "see by held-out likelihood which one is right and by how much.",
+        "landmass hello                     solve the land puzzle",
+        "landmass fit table.csv             find the distribution of a table's rows",
+        "landmass score runs/table-1 new.csv --rows    how likely is each new row?",
+        "landmass sample runs/table-1 -n 100           draw rows like them",
+    ),
+)
+def landmass(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Say what the command is for; the commands do the rest."""
+
+
+@app.command(
+    short_help="Solve the land puzzle, end to end.",
+    help=examples(
+        "Fit every family and their stack to points on the Earth's land, say how far each is from the truth, and "
+        "write a report.",
+        "landmass hello",
+        "landmass hello --n 2000 --out /tmp/hello",
+    ),
+)
+def hello(
+    n: Annotated[int, typer.Option("--n", metavar="N", min=20, help="Points to learn from.")] = 10_000,
+    seed: Seed = 0,
+    out: Folder = None,
+) -> int:
+    """Solve the land puzzle."""
+    from landmass.cli.environment import prepare
+
+    prepare()
+    from landmass.cli.hello import solve
+
+    return solve(n, seed, out)
+
+
+@app.command(
+    short_help="Fit a ladder of densities to data.",
+    help=examples(
+        "Fit a ladder of densities, from simple to rich, to the columns of numbers of SOURCE (CSV, TSV, Parquet, "
+        "NPY, NPZ, a built-in data set, or - for CSV on standard input); print the ledger of their held-out "
+        "log-likelihoods, and write a run folder with a report.",
+        "landmass fit table.csv",
+        "landmass fit land --n 2000 --families uniform_box,kernel_density",
+        "landmass fit table.parquet --test later.parquet --out runs/mine",
+        "landmass fit table.csv --set gaussian_mixture.n_components=5 --json",
+    ),
+)
+def fit(
+    source: Source,
+    families: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Families to fit  [default: all; see `landmass families`]")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FAMILY.SETTING=VALUE", help="A family's setting; repeatable.")
+    ] = None,
+    seed: Seed = 0,
+    n: Count = None,
+    test: Annotated[
+        str | None, typer.Option(metavar="SOURCE2", help="Held-out events  [default: a tenth of SOURCE]")
+    ] = None,
+    out: Folder = None,
+    as_json: Json = False,
+    report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
+) -> int:
+    """Fit a ladder."""
+    from landmass.cli.environment import prepare
+
+    prepare()
+    from landmass.cli.fit import Order, fit
+
+    return fit(Order(source, families, set_ or [], seed, n, test, out), as_json=as_json, with_report=report)
+
+
+@app.command(
+    short_help="How likely are events under a fitted run?",
+    help=examples(
+        "Print the mean log-density of the events of SOURCE under a run, in nats, with its standard error; or each "
+        "event's own. Events of a built-in data set are drawn afresh.",
+        "landmass score runs/table-1 new.csv",
+        "landmass score runs/table-1 new.csv --rows | sort -g | head",
+        "landmass score runs/table-1 new.csv --rung kernel_density --out scores.parquet",
+    ),
+)
+def score(
+    run: Run,
+    source: Source,
+    rung: RungName = None,
+    rows: Annotated[bool, typer.Option("--rows", help="Print each event's log-density, as CSV.")] = False,
+    out: File = None,
+    n: Count = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(metavar="SEED", callback=check_seed, help="Seed of the draw, if SOURCE is built in."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Score events."""
+    from landmass.cli.environment import prepare
+
+    prepare()
+    from landmass.cli.ask import score
+
+    score(run, source, rung, rows=rows, out=out, n=n, seed=seed, as_json=as_json)
+
+
+@app.command(
+    short_help="Draw events from a fitted run.",
+    help=examples(
+        "Draw events from a run, as CSV on standard output or into a file.",
+        "landmass sample runs/table-1",
+        "landmass sample runs/table-1 -n 100000 --seed 1 --out rows.parquet",
+    ),
+)
+def sample(
+    run: Run,
+    n: Annotated[int, typer.Option("-n", "--n", metavar="N", min=1, help="How many.")] = 10,
+    seed: Seed = 0,
+    rung: RungName = None,
+    out: File = None,
+) -> None:
+    """Draw events."""
+    from landmass.cli.environment import prepare
+
+    prepare()
+    from landmass.cli.ask import sample
+
+    sample(run, n, seed, rung, out)
+
+
+@app.command(
+    short_help="Print a run's ledger and where its report lies.",
+    help=examples(
+        "Print a run's ledger and where its report lies. A missing report is made anew, if the data can still be read.",
+        "landmass report runs/table-1",
+        "landmass report runs/table-1 --json",
+    ),
+)
+def report(run: Run, as_json: Json = False) -> int:
+    """Show a run."""
+    from landmass.cli.environment import prepare
+
+    prepare()
+    from landmass.cli.ask import report
+
+    return report(run, as_json=as_json)
+
+
+@app.command(
+    short_help="List the families, or the settings of one.",
+    help=examples(
+        "List the families of densities, from simple to rich; or one family's settings.",
+        "landmass families",
+        "landmass families spline_flow",
+    ),
+)
+def families(name: Annotated[str | None, typer.Argument(metavar="NAME", help="A family.")] = None) -> None:
+    """List families."""
+    from landmass.cli.environment import prepare
+
+    prepare()
+    from landmass.cli.families import list_families, show_family
+
+    list_families() if name is None else show_family(name)
+
+
+@app.command(
+    short_help="List the built-in data sets.",
+    help=examples("List the built-in data sets, whose truth is known.", "landmass datasets"),
+)
+def datasets() -> None:
+    """List data sets."""
+    from landmass.cli.datasets import list_datasets
+
+    list_datasets()
+
+
+@app.command(
+    short_help="Check that landmass can work here.",
+    help=examples(
+        "Check versions, device, memory and folders, and fit a tiny density; every problem is told with a remedy.",
+        "landmass doctor",
+    ),
+)
+def doctor() -> int:
+    """Check the installation."""
+    from landmass.cli.environment import prepare
+
+    prepare()
+    from landmass.cli.doctor import examine
+
+    return examine()

@@ -1,0 +1,182 @@
+"""`score`, `sample` and `report`: questions to a run that is there."""
+
+import io
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import typer
+from pyarrow import csv, parquet
+
+from landmass.catalog import name_of
+from landmass.cli.console import suggest, write_out
+from landmass.cli.fit import make_report, print_ledger
+from landmass.cli.folder import check_run, histories, load_run
+from landmass.cli.sources import FRESH_SEED, Source, Sources, read_events
+from landmass.errors import LandmassError, SettingError, StoreError
+from landmass.estimator.density import DensityEstimator
+from landmass.evaluate.ledger import mean_and_error
+from landmass.ladder import Ladder, same_columns
+from landmass.store import read_json, refuse_existing, write_bytes
+
+
+def score(
+    run: Path,
+    source: str,
+    rung: str | None,
+    *,
+    rows: bool,
+    out: Path | None,
+    n: int | None,
+    seed: int | None,
+    as_json: bool,
+) -> None:
+    """Print the mean log-density of events, or write each event's own.
+
+    Args:
+        run: the run's folder.
+        source: the events.
+        rung: the rung to ask; None asks the stack.
+        rows: print each event's log-density instead of the mean.
+        out: file for each event's log-density.
+        n: how many events of a built-in data set.
+        seed: seed of that draw; None takes one that `fit` does not use.
+        as_json: print the mean as JSON.
+    """
+    if rows and as_json:
+        raise SettingError("--rows prints CSV and --json one document: choose one of them")
+    check_file(out)
+    name, model = _rung(load_run(run), rung)
+    data, _ = read_events(Source(source, n, FRESH_SEED if seed is None else seed))
+    scores = model.score_samples(data)
+    table = pa.table({"log_density": scores})
+    if out is not None:
+        write_table(table, out)
+    if rows:
+        write_out(as_csv(table))
+        return
+    zeros = int(np.isneginf(scores).sum())
+    nats, error = (None, None) if zeros else mean_and_error(scores)
+    if as_json:
+        found = {"rung": name, "n": len(scores), "nats": nats, "se": error, "zero_density": zeros}
+        write_out(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+        return
+    mean = f"-inf ({zeros} of {len(scores):,} events have density zero)" if zeros else f"{nats:.4f} ± {error:.4f}"
+    typer.echo(f"{mean} nats an event: {name.replace('_', ' ')}, {len(scores):,} events")
+
+
+def sample(run: Path, n: int, seed: int, rung: str | None, out: Path | None) -> None:
+    """Draw events to stdout or into a file.
+
+    Args:
+        run: the run's folder.
+        n: how many.
+        seed: seed of the draw.
+        rung: the rung to ask; None asks the stack.
+        out: the file.
+    """
+    check_file(out)
+    _, model = _rung(load_run(run), rung)
+    table = model.sample(n, random_state=seed)
+    if out is None:
+        write_out(as_csv(table))
+    else:
+        write_table(table, out)
+
+
+def report(run: Path, *, as_json: bool) -> int:
+    """Print a run's ledger and where its report lies; make the report if it is missing.
+
+    Args:
+        run: the run's folder.
+        as_json: print the ledger as JSON.
+
+    Returns:
+        The exit code: 1 if the report could not be made.
+    """
+    check_run(run)
+    ladder = load_run(run)
+    if not isinstance(ladder, Ladder):
+        raise StoreError(f"{run} is a single rung, not a run; `landmass report` needs the folder above `rungs`")
+    print_ledger(ladder, as_json)
+    page = run / "report.html"
+    if not page.exists():
+        _recall(ladder, run)
+        if make_report(ladder, run) is None:
+            return 1
+    typer.echo(f"Report: {page}", err=as_json)
+    return 0
+
+
+def check_file(path: Path | None) -> None:
+    """Refuse a file to write that has no known form, or is there already.
+
+    Args:
+        path: the file; None is none.
+
+    Raises:
+        SettingError: it is neither CSV nor Parquet.
+        StoreError: it is there already.
+    """
+    if path is None:
+        return
+    if path.suffix.lower() not in (".csv", ".parquet"):
+        raise SettingError(f"--out {path}: write to a file that ends in .csv or .parquet")
+    refuse_existing(path)
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Write a table so that the file is there in full or not at all.
+
+    Args:
+        table: what to write.
+        path: the file, CSV or Parquet by its ending.
+    """
+    if path.suffix.lower() == ".csv":
+        write_bytes(path, as_csv(table))
+        return
+    buffer = io.BytesIO()
+    parquet.write_table(table, buffer)
+    write_bytes(path, buffer.getvalue())
+
+
+def as_csv(table: pa.Table) -> bytes:
+    """A table as CSV, every digit kept.
+
+    Args:
+        table: what to write.
+    """
+    buffer = io.BytesIO()
+    plain = not any(set(name) & set(',"\r\n') for name in table.column_names)
+    options = csv.WriteOptions(quoting_header="none" if plain else "needed")
+    csv.write_csv(table, buffer, options)
+    return buffer.getvalue()
+
+
+def _rung(model: Ladder | DensityEstimator, wanted: str | None) -> tuple[str, DensityEstimator]:
+    """The rung that is asked, and its name."""
+    rungs = model.rungs_ if isinstance(model, Ladder) else {name_of(model): model}
+    name = list(rungs)[-1] if wanted is None else wanted
+    if name not in rungs:
+        raise SettingError(f"the run has no rung {name!r}{suggest(name, rungs)} (it has: {', '.join(rungs)})")
+    return name, rungs[name]
+
+
+def _recall(ladder: Ladder, run: Path) -> None:
+    """Give a ladder read from its folder its events and histories back, for a report."""
+    sources = read_json(run / "source.json", Sources)
+    if "-" in (sources.source, sources.test and sources.test.source):
+        raise StoreError(f"{run} has no report, and none can be made: its data came from standard input")
+    try:
+        data, _ = read_events(Source(sources.source, sources.n, sources.seed, sources.sha256))
+        test = None if sources.test is None else read_events(sources.test)[0]
+    except LandmassError as error:
+        raise StoreError(f"{run} has no report, and none can be made: {error}") from error
+    rows = ladder.split_
+    ladder.train_, ladder.validation_ = data.take(rows.train), data.take(rows.validation)
+    ladder.test_ = data.take(rows.test) if test is None else same_columns(test, data)
+    ladder.test_scores_ = {name: rung.score_samples(ladder.test_) for name, rung in ladder.rungs_.items()}
+    for name, history in histories(run).items():
+        if name in ladder.rungs_:
+            ladder.rungs_[name].history_ = history

@@ -1,0 +1,18 @@
+"""`landmass datasets`: the built-in data sets."""
+
+import typer
+
+from landmass.data.builtin import DATASETS
+
+
+def list_datasets() -> None:
+    """Print each built-in data set's name, size, entropy, columns and description."""
+    rows = [("name", "default n", "entropy", "columns", "")]
+    for name, entry in DATASETS.items():
+        truth = entry.make()
+        columns = ", ".join(truth.schema.names)
+        rows.append((name, f"{entry.n:,}", f"{truth.entropy:.4f}", columns, entry.description))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        typer.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+    typer.echo("\nEntropies are in nats; no density can score better than minus the entropy.")

@@ -1,0 +1,181 @@
+"""`landmass fit`: from a source to a finished run folder."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import typer
+
+from landmass.cli.console import tell
+from landmass.cli.folder import RunFolder
+from landmass.cli.interrupt import INTERRUPTED, at_interrupt
+from landmass.cli.settings import estimators
+from landmass.cli.sources import Source, Sources, fresh, read_events
+from landmass.cli.view import spaced, view
+from landmass.data.dataset import Dataset
+from landmass.errors import StoreError
+from landmass.estimator.density import DensityEstimator
+from landmass.evaluate.ledger import as_text, mean_and_error
+from landmass.ladder import Ladder
+from landmass.store import refuse_existing
+from landmass.train.progress import Progress
+from landmass.types import LogDensities
+
+Remark = Callable[[LogDensities], str]
+"""What else there is to say of a rung, from its log-densities of the held-out events."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a command line asks to be fitted: the options' values, and what to call the run if not after the data."""
+
+    source: str
+    families: str | None = None
+    settings: Sequence[str] = ()
+    seed: int = 0
+    n: int | None = None
+    test: str | None = None
+    out: Path | None = None
+    name: str | None = None
+
+
+def fit(order: Order, *, as_json: bool = False, with_report: bool = True, remark: Remark | None = None) -> int:
+    """Fit a ladder, fill its run folder, and print its ledger.
+
+    Args:
+        order: what to fit to what.
+        as_json: print the ledger as JSON.
+        with_report: write a report.
+        remark: what else to say of a rung as soon as it is done.
+
+    Returns:
+        The exit code: 1 if a family or the report failed, 130 if interrupted.
+    """
+    if order.out is not None:
+        refuse_existing(order.out)
+    rungs = estimators(order.families, order.settings)
+    data, source = read_events(Source(order.source, order.n, order.seed))
+    data.check_fit()
+    test, test_source = (None, None) if order.test is None else read_events(fresh(order.test, order.seed))
+    folder = RunFolder(order.out, order.name or data.name, Sources(**msgspec.structs.asdict(source), test=test_source))
+    ladder = Ladder(rungs.values(), random_state=order.seed)
+    try:
+        _climb(ladder, data, test, rungs, folder, remark)
+    except KeyboardInterrupt:
+        return _interrupted(ladder, folder)
+    except BaseException:
+        folder.discard()
+        raise
+    _save(ladder, folder)
+    print_ledger(ladder, as_json)
+    return _finish(ladder, folder.path, as_json=as_json, with_report=with_report)
+
+
+def print_ledger(ladder: Ladder, as_json: bool) -> None:
+    """Print a ladder's ledger to stdout.
+
+    Args:
+        ladder: fitted.
+        as_json: as one JSON document, the same as `ledger.json`.
+    """
+    if as_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(ladder.ledger_), indent=2).decode())
+        return
+    typer.echo(as_text(ladder.ledger_))
+    typer.echo(f"\nValidation prefers: {spaced(ladder.best_)}.")
+
+
+def make_report(ladder: Ladder, path: Path) -> Path | None:
+    """Write a run's report; a failure is told and leaves the run as it is.
+
+    Args:
+        ladder: fitted, with its events.
+        path: the run's folder.
+
+    Returns:
+        Where the report lies; None if it could not be made.
+    """
+    # Whatever goes wrong in drawing, the fit behind it may have taken hours: it is told, never raised.
+    try:
+        from landmass.report.page import write_report
+
+        return write_report(ladder, path)
+    except Exception as error:
+        tell(f"the report could not be made ({type(error).__name__}: {error}); the run itself is saved")
+        return None
+
+
+def _climb(
+    ladder: Ladder,
+    data: Dataset,
+    test: Dataset | None,
+    rungs: Mapping[str, DensityEstimator],
+    folder: RunFolder,
+    remark: Remark | None,
+) -> None:
+    names = [*rungs, "stack"] if len(rungs) > 1 else list(rungs)
+    shown = view(names)
+
+    def leave() -> None:
+        shown.__exit__()
+        _interrupted(ladder, folder)
+
+    with shown, at_interrupt(leave):
+
+        def listen(progress: Progress) -> None:
+            folder.log(progress)
+            done = progress.kind == "finished"
+            shown.hear(progress, _result(ladder, progress.family, data, remark) if done else "")
+
+        ladder.fit(data, test, listen=listen)
+
+
+def _result(ladder: Ladder, rung: str, data: Dataset, remark: Remark | None) -> str:
+    """A finished rung in words: its mean log-density of the held-out events, and how far that is from the truth."""
+    scores = ladder.test_scores_[rung]
+    zeros = int(np.isneginf(scores).sum())
+    if zeros:
+        return f"-inf nats ({zeros} of {len(scores)} events have density zero)"
+    nats, error = mean_and_error(scores)
+    parts = [f"{nats:.3f} ± {error:.3f} nats"]
+    if data.truth is not None:
+        parts.append(f"gap {-data.truth.entropy - nats:.3f}")
+    if remark is not None:
+        parts.append(remark(scores))
+    return ", ".join(parts)
+
+
+def _interrupted(ladder: Ladder, folder: RunFolder) -> int:
+    kept = folder.keep(vars(ladder).get("rungs_", {}))
+    if kept:
+        tell(f"interrupted: {folder.path} is not a finished run, but keeps under rungs/: {', '.join(kept)}")
+    else:
+        tell("interrupted: nothing was fitted yet, so nothing was kept")
+    return INTERRUPTED
+
+
+def _save(ladder: Ladder, folder: RunFolder) -> None:
+    try:
+        ladder.save_into(folder.path)
+    except StoreError as error:
+        raise StoreError(f"{error}; the run {folder.path} is not finished") from error
+    except KeyboardInterrupt:
+        tell(f"interrupted while saving: the run {folder.path} is not finished")
+        raise
+    finally:
+        folder.close()
+
+
+def _finish(ladder: Ladder, path: Path, *, as_json: bool, with_report: bool) -> int:
+    """Write the report, and say where everything lies."""
+    try:
+        page = make_report(ladder, path) if with_report else None
+    except KeyboardInterrupt:
+        tell(f"interrupted: the run is saved in {path}; `landmass report {path}` makes its report")
+        return INTERRUPTED
+    typer.echo(f"Run: {path}", err=as_json)
+    if page is not None:
+        typer.echo(f"Report: {page}", err=as_json)
+    return 1 if ladder.failed_ or (with_report and page is None) else 0

@@ -1,0 +1,149 @@
+"""`--families` and `--set`: words from the command line become estimators, checked against the families' fields."""
+
+import ast
+import dataclasses
+import inspect
+import json
+import re
+import types
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from landmass.catalog import FAMILIES, family, name_of
+from landmass.cli.console import suggest
+from landmass.errors import SettingError
+from landmass.estimator.density import DensityEstimator
+from landmass.models.stack import Stack
+
+WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", types.NoneType: "none"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """A family's setting.
+
+    Args:
+        name: its name.
+        kind: its type, as annotated.
+        default: its default value.
+        doc: what it means.
+    """
+
+    name: str
+    kind: Any
+    default: Any
+    doc: str
+
+
+def estimators(families: str | None, assignments: Sequence[str]) -> dict[str, DensityEstimator]:
+    """Make the estimators that a command line asks for, from simple to rich.
+
+    Args:
+        families: names with commas between them; None takes every family.
+        assignments: texts of the form `family.setting=value`.
+
+    Raises:
+        SettingError: a name or a value that no family knows; tells which there are.
+    """
+    names = _names(families)
+    wanted: dict[str, dict[str, Any]] = {name: {} for name in names}
+    for text in assignments:
+        name, setting, value = _assignment(text)
+        if name not in wanted:
+            raise SettingError(f"--set {text}: {name} is not among the families to fit ({', '.join(names)})")
+        wanted[name][setting] = value
+    made = {name: family(name)(**settings) for name, settings in wanted.items()}
+    for estimator in made.values():
+        estimator._check_settings()
+    return made
+
+
+def settings_of(cls: type[DensityEstimator]) -> list[Setting]:
+    """A family's settings: its own, then those that it shares with others.
+
+    Args:
+        cls: the family's class.
+    """
+    kinds, docs = get_type_hints(cls), _docs(cls)
+    fields = dataclasses.fields(cls)  # pyright: ignore[reportArgumentType]
+    own = sorted(fields, key=lambda field: field.name not in vars(cls).get("__annotations__", {}))
+    return [Setting(field.name, kinds[field.name], field.default, docs.get(field.name, "")) for field in own]
+
+
+def spell(kind: Any) -> str:
+    """A type in words.
+
+    Args:
+        kind: an annotation.
+    """
+    if get_origin(kind) in (Union, types.UnionType):
+        return " or ".join(spell(part) for part in get_args(kind))
+    if get_origin(kind) is Literal:
+        return " or ".join(repr(choice) for choice in get_args(kind))
+    if get_origin(kind) is tuple:
+        return "a list, each " + spell(get_args(kind)[0])
+    return WORDS.get(kind, str(kind).replace("landmass.estimator.density.", ""))
+
+
+def _names(families: str | None) -> list[str]:
+    if families is None:
+        return [name for name in FAMILIES if name != name_of(Stack())]
+    given = [name.strip() for name in families.split(",") if name.strip()]
+    names = [name_of(family(name)()) for name in given]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise SettingError(f"--families names {twice[0]!r} twice")
+    # The stack is every ladder's last rung and needs no naming.
+    names = sorted((name for name in names if name != name_of(Stack())), key=list(FAMILIES).index)
+    if not names:
+        raise SettingError(f"--families needs at least one family besides the stack (there are: {', '.join(FAMILIES)})")
+    return names
+
+
+def _assignment(text: str) -> tuple[str, str, Any]:
+    found = re.fullmatch(r"\s*([\w-]+)\.([\w-]+)\s*=(.*)", text, re.DOTALL)
+    if found is None:
+        raise SettingError(f"--set needs family.setting=value, such as gaussian_mixture.n_components=5, got {text!r}")
+    wanted, setting, value = found.groups()
+    cls = family(wanted)
+    known = {known.name: known for known in settings_of(cls)}
+    name = name_of(cls())
+    if cls is Stack:
+        raise SettingError(f"--set {text}: the stack is made of the other rungs, and a command cannot set it")
+    if setting not in known:
+        has = f"its settings: {', '.join(known)}" if known else "it has none"
+        raise SettingError(f"{name} has no setting {setting!r}{suggest(setting, known)} ({has})")
+    return name, setting, _value(name, known[setting], value.strip())
+
+
+def _value(name: str, setting: Setting, text: str) -> Any:
+    try:
+        return msgspec.convert(_literal(text), setting.kind)
+    except msgspec.ValidationError as error:
+        raise SettingError(f"{name}.{setting.name} must be {spell(setting.kind)}, got {text!r}") from error
+
+
+def _literal(text: str) -> Any:
+    """The value that a text is in JSON or in Python, or the text itself."""
+    if text.lower() in ("none", "null"):
+        return None
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            return parse(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            continue
+    return text
+
+
+def _docs(cls: type) -> Mapping[str, str]:
+    """What the `Args` of a class and of its bases say of each name; a class's own words win over its bases'."""
+    docs: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        _, _, args = inspect.cleandoc(vars(base).get("__doc__") or "").partition("\nArgs:\n")
+        block = re.split(r"\n(?=\S)", args)[0]
+        for entry in re.split(r"\n(?= {4}\w)", "\n" + block)[1:]:
+            name, _, meaning = entry.strip().partition(":")
+            docs[name] = " ".join(meaning.split())
+    return docs

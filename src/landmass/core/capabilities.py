@@ -1,0 +1,83 @@
+"""What a model can do is a type: evaluation asks `isinstance`, never a name.
+
+AbstractModel            sample
+├── AbstractDensity      log_prob: exact
+├── AbstractBound        log_prob_bound: a lower bound, in expectation
+└── AbstractEstimate     log_prob_estimate: a value and its error
+AbstractConditional      conditional: exact; mixed in where it is true
+AbstractLatent           encode, decode; mixed in where it is true
+
+Authors write one event; callers vectorise with `jax.vmap`.
+"""
+
+from abc import abstractmethod
+from typing import Literal
+
+import equinox as eqx
+from jaxtyping import Array, Float
+
+from landmass.types import Key, Scalar
+
+Likelihood = Literal["exact", "lower_bound", "estimate", "none"]
+Context = Float[Array, "..."] | None
+
+
+class AbstractModel(eqx.Module):
+    """A distribution that can be sampled."""
+
+    @abstractmethod
+    def sample(self, key: Key, context: Context = None) -> Array:
+        """Draw one event."""
+
+
+class AbstractDensity(AbstractModel):
+    """A distribution whose density is known exactly."""
+
+    @abstractmethod
+    def log_prob(self, x: Array, context: Context = None) -> Scalar:
+        """Log-density of one event, in nats, with respect to the base measure of the model's space."""
+
+
+class AbstractBound(AbstractModel):
+    """A distribution of which only a lower bound on the log-density is known."""
+
+    @abstractmethod
+    def log_prob_bound(self, x: Array, key: Key, context: Context = None) -> Scalar:
+        """A random number whose expectation is at most log p(x)."""
+
+
+class AbstractEstimate(AbstractModel):
+    """A distribution whose log-density is known up to a numerical error that is told."""
+
+    @abstractmethod
+    def log_prob_estimate(self, x: Array, key: Key, context: Context = None) -> tuple[Scalar, Scalar]:
+        """An estimate of log p(x) and its error, both in nats."""
+
+
+class AbstractConditional(eqx.Module):
+    """Mixed into densities whose conditionals are exact."""
+
+    @abstractmethod
+    def conditional(self, given: dict[int, float]) -> AbstractDensity:
+        """The density of the other columns, given the values of some (column index to value)."""
+
+
+class AbstractLatent(eqx.Module):
+    """Mixed into models whose events have a code."""
+
+    @abstractmethod
+    def encode(self, x: Array) -> Array:
+        """The code of one event."""
+
+    @abstractmethod
+    def decode(self, z: Array) -> Array:
+        """The event of one code."""
+
+
+def likelihood(model: AbstractModel) -> Likelihood:
+    """Say how much of a model's likelihood is known: its label in the ledger."""
+    if isinstance(model, AbstractDensity):
+        return "exact"
+    if isinstance(model, AbstractBound):
+        return "lower_bound"
+    return "estimate" if isinstance(model, AbstractEstimate) else "none"

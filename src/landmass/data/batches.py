@@ -1,0 +1,44 @@
+"""Splits of a data set, drawn once from a seed."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Integer
+
+from landmass.data.dataset import Dataset
+from landmass.errors import DataError
+
+
+class Split(NamedTuple):
+    """Row numbers of the parts of a data set; no row is in two parts."""
+
+    train: Integer[np.ndarray, " train"]
+    validation: Integer[np.ndarray, " validation"]
+    test: Integer[np.ndarray, " test"]
+
+
+def split(data: Dataset, seed: int, validation: float = 0.1, test: float = 0.1) -> Split:
+    """Split rows at random; copies of an event stay on one side.
+
+    Args:
+        data: the events.
+        seed: seed of the shuffle.
+        validation: share of the rows kept for choosing, from 0 to 1.
+        test: share of the rows kept for reporting.
+
+    Raises:
+        DataError: there are too few distinct events to give every part at least one.
+    """
+    _, event = np.unique(data.X, axis=0, return_inverse=True)
+    event = event.ravel()
+    copies = np.bincount(event)
+    order = np.random.default_rng(seed).permutation(len(copies))
+    # An event goes to the part in which its first copy falls, counting copies in shuffled order.
+    start = np.concatenate([[0], np.cumsum(copies[order])[:-1]]) / len(data)
+    part = np.empty(len(copies), int)
+    part[order] = np.where(start < test, 2, np.where(start < test + validation, 1, 0))
+    rows = [np.flatnonzero(part[event] == side) for side in (0, 1, 2)]
+    for name, share, found in zip(("train", "validation", "test"), (1.0, validation, test), rows, strict=True):
+        if share > 0.0 and not len(found):
+            raise DataError(f"{len(data)} rows with {len(copies)} distinct events leave none for the {name} part")
+    return Split(*rows)

@@ -1,0 +1,104 @@
+"""A data set: events, their sample space, and how to give events back in the container they came in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+from jaxtyping import Integer
+
+from landmass.data.builtin.truth import Truth
+from landmass.data.schema import Circular, Positive, Schema
+from landmass.errors import DataError
+from landmass.types import HostEvents
+
+
+def as_array(X: HostEvents, names: list[str]) -> Any:
+    """The container of data that came as an array."""
+    return X
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Events with their sample space.
+
+    Args:
+        X: the events, float64, in the columns' own units.
+        schema: the sample space.
+        name: what the data is called in reports and run folders.
+        container: makes, from events and column names, the kind of object the data came in.
+        truth: the distribution the events were drawn from, where it is known.
+        notes: what the reader left out or changed, in sentences.
+        unnamed: whether the column names were made up, so that columns are told apart by their place.
+    """
+
+    X: HostEvents
+    schema: Schema
+    name: str = "data"
+    container: Callable[[HostEvents, list[str]], Any] = as_array
+    truth: Truth | None = None
+    notes: tuple[str, ...] = ()
+    unnamed: bool = False
+
+    def __post_init__(self) -> None:
+        if self.X.shape[1] != len(self.schema.columns):
+            raise DataError(f"{self.X.shape[1]} columns of data for a schema of {len(self.schema.columns)}")
+        for column, values in zip(self.schema.columns, self.X.T, strict=True):
+            broken = ~np.isfinite(values)
+            if broken.any():
+                row = int(np.argmax(broken))
+                raise DataError(
+                    f"column {column.name!r} holds {values[row]} (row {row}; {broken.sum()} such values): "
+                    "landmass models finite numbers; remove or repair these rows"
+                )
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def take(self, rows: Integer[np.ndarray, " chosen"]) -> Self:
+        """The events of some rows, in the order given."""
+        return replace(self, X=self.X[rows])
+
+    def with_schema(self, schema: Schema) -> Self:
+        """The same events in another sample space; its columns must have the same names.
+
+        Raises:
+            DataError: the names differ.
+        """
+        if schema.names != self.schema.names:
+            raise DataError(f"the schema's columns {schema.names} are not the data's {self.schema.names}")
+        return replace(self, schema=schema)
+
+    def wrap(self, X: HostEvents) -> Any:
+        """Events in the container that the data came in."""
+        return self.container(X, self.schema.names)
+
+    def check_fit(self) -> None:
+        """Refuse what no density can be fitted to: too few events, constant columns, events outside the bounds.
+
+        Raises:
+            DataError: names the column, the value and the remedy.
+        """
+        if len(self) < 2:
+            raise DataError(f"a fit needs at least 2 events, found {len(self)} event(s)")
+        for column, values in zip(self.schema.columns, self.X.T, strict=True):
+            name, least, most = repr(column.name), values.min(), values.max()
+            if least == most:
+                raise DataError(
+                    f"column {name} is constant (always {least:g}): a density cannot hold it; drop the column"
+                )
+            # Python's floats overflow to infinity without a warning; the square of 1e150 is near float64's end.
+            if float(most) - float(least) > 1e150:
+                raise DataError(
+                    f"column {name} spans {least:g} to {most:g}, too wide to standardise; rescale or clean it"
+                )
+            if isinstance(column, Circular):
+                continue
+            outside = values[
+                (values < column.low) | (values > column.high) | (isinstance(column, Positive) & (values <= 0))
+            ]
+            if outside.size:
+                raise DataError(
+                    f"column {name} holds {outside[0]:g} ({outside.size} such values), but its schema allows "
+                    f"{column.low:g} to {column.high:g}; correct the values or the schema"
+                )

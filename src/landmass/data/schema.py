@@ -1,0 +1,91 @@
+"""The sample space: what each column may hold, and what its density is "per"."""
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+
+from landmass.errors import DataError
+
+
+class Column(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True):
+    """One real-valued column; the base measure is length in the column's own unit.
+
+    Args:
+        name: the column's name, unique in its schema.
+        unit: what one unit of length is called ("degree", "cm"); only for reading.
+    """
+
+    name: str
+    unit: str = ""
+
+    @property
+    def low(self) -> float:
+        """The least value the column may hold."""
+        return -math.inf
+
+    @property
+    def high(self) -> float:
+        """The greatest value the column may hold."""
+        return math.inf
+
+
+class Real(Column, frozen=True, kw_only=True, tag="real"):
+    """Any real number."""
+
+
+class Positive(Column, frozen=True, kw_only=True, tag="positive"):
+    """A number above zero."""
+
+    @property
+    def low(self) -> float:
+        return 0.0
+
+
+class Interval(Column, frozen=True, kw_only=True):
+    """Base of the columns that live between two ends; `low` must lie below `high`."""
+
+    # msgspec needs fields, the base class properties: the fields win.
+    low: float  # pyright: ignore[reportIncompatibleMethodOverride]
+    high: float  # pyright: ignore[reportIncompatibleMethodOverride]
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+            raise DataError(
+                f"column {self.name!r} needs finite bounds with low < high, got low={self.low}, high={self.high}"
+            )
+
+
+class Bounded(Interval, frozen=True, kw_only=True, tag="bounded"):
+    """A number between two bounds, both allowed."""
+
+
+class Circular(Interval, frozen=True, kw_only=True, tag="circular"):
+    """A position on a circle: `high` is the same place as `low`, and the period is their difference."""
+
+
+AnyColumn = Real | Positive | Bounded | Circular
+
+
+class Schema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The columns of a sample space, in order."""
+
+    columns: tuple[AnyColumn, ...]
+
+    def __post_init__(self) -> None:
+        if not self.columns:
+            raise DataError("a sample space needs at least one column, found none")
+        names = self.names
+        for name in names:
+            if names.count(name) > 1:
+                raise DataError(f"column name {name!r} appears {names.count(name)} times; rename all but one")
+
+    @property
+    def names(self) -> list[str]:
+        """The columns' names, in order."""
+        return [column.name for column in self.columns]
+
+    @classmethod
+    def real(cls, names: Sequence[str]) -> "Schema":
+        """A schema of unbounded real columns, the default for plain numbers."""
+        return cls(tuple(Real(name=name) for name in names))

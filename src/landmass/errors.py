@@ -1,0 +1,28 @@
+"""Every error landmass raises on purpose, so that a caller can catch one or all.
+
+LandmassError
+├── DataError      the data cannot be modelled: names the column, the value and the way out   (also a ValueError)
+├── SettingError   an unknown family, setting or data set, or a value out of range            (also a ValueError)
+├── FitError       training cannot go on; the best state so far is kept                       (also a RuntimeError)
+└── StoreError     a run or model folder cannot be written, or does not hold what it says     (also an OSError)
+"""
+
+
+class LandmassError(Exception):
+    """Base of every error that landmass raises on purpose."""
+
+
+class DataError(LandmassError, ValueError):
+    """The data cannot be modelled as it is."""
+
+
+class SettingError(LandmassError, ValueError):
+    """A name or value that landmass does not know or cannot use."""
+
+
+class FitError(LandmassError, RuntimeError):
+    """Training cannot go on."""
+
+
+class StoreError(LandmassError, OSError):
+    """A folder cannot be written, or does not hold what its manifest says."""

@@ -1,0 +1,251 @@
+"""The scikit-learn face of a density, written once: fit, score, sample, save."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self, cast
+
+import msgspec
+import numpy as np
+from sklearn.base import BaseEstimator, DensityMixin, clone
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from landmass.core.capabilities import Likelihood
+from landmass.data.batches import split
+from landmass.data.dataset import Dataset
+from landmass.data.read import read
+from landmass.data.schema import Schema
+from landmass.data.tables import arrow_container
+from landmass.errors import DataError, SettingError, StoreError
+from landmass.store import VERSION, new_folder, write_json
+from landmass.train.progress import Listener, silent
+from landmass.types import HostEvents, LogDensities
+
+
+class Manifest(msgspec.Struct, forbid_unknown_fields=True):
+    """What `manifest.json` says of a saved estimator.
+
+    Args:
+        family: the class's name.
+        settings: its fields.
+        columns: the sample space.
+        data: what the data was called.
+        schema_version: of this form.
+        landmass: the version that saved it.
+    """
+
+    family: str
+    settings: dict[str, Any]
+    columns: Schema
+    data: str
+    schema_version: Literal[1] = 1
+    landmass: str = VERSION
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class DensityEstimator(DensityMixin, BaseEstimator, ABC):
+    """Base of every family: fits a density to events and answers in the units of the data."""
+
+    # Whether fitting chooses something on events kept aside.
+    _validates: ClassVar[bool] = False
+
+    def fit(self, X: Any, y: None = None) -> Self:
+        """Fit the density.
+
+        Args:
+            X: events: an array of shape (events, columns), a table, a path, a built-in name or a `Dataset`.
+            y: ignored.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            DataError: the events cannot be modelled; names column, value and remedy.
+            FitError: training could not go on.
+        """
+        self._check_settings()
+        data = read(X)
+        data.check_fit()
+        if not self._validates:
+            return self.fit_parts(data, data.take(np.arange(0)))
+        parts = split(data, self._seed(), validation=getattr(self, "validation_fraction", 0.1), test=0.0)
+        self.fit_parts(data.take(parts.train), data.take(parts.validation))
+        self.refit(data)
+        return self
+
+    def fit_parts(self, train: Dataset, validation: Dataset, listen: Listener = silent) -> Self:
+        """Fit on one part of the data and choose on another, as a ladder does for all its rungs.
+
+        Args:
+            train: events to learn from.
+            validation: events to choose by; not looked at by families that choose nothing.
+            listen: hears the progress records.
+        """
+        train.check_fit()
+        self._check_settings()
+        self.data_ = train.take(np.arange(0))
+        self.n_features_in_ = len(train.schema.columns)
+        self._fit(train, validation, listen)
+        return self
+
+    def refit(self, data: Dataset) -> None:
+        """Learn from all events, with what validation has chosen.
+
+        Args:
+            data: the training and the validation events.
+        """
+
+    def score_samples(self, X: Any) -> LogDensities:
+        """Log-density of each event, in nats, in the units of the data; -inf where the density is zero.
+
+        Args:
+            X: events, in any form that `fit` takes.
+
+        Returns:
+            Shape (events,), float64.
+        """
+        check_is_fitted(self, "data_")
+        return self._log_prob(self._read_again(X).X)
+
+    def score(self, X: Any, y: None = None) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Mean log-density of the events, in nats.
+
+        Args:
+            X: events, in any form that `fit` takes.
+            y: ignored.
+        """
+        return float(np.mean(self.score_samples(X)))
+
+    def sample(self, n_samples: int = 1, *, random_state: int | np.random.RandomState | None = None) -> Any:
+        """Draw events.
+
+        Args:
+            n_samples: how many.
+            random_state: seed of the draw.
+
+        Returns:
+            Events in the container that `fit` was given; an Arrow table where that was a file.
+        """
+        check_is_fitted(self, "data_")
+        if n_samples < 1:
+            raise SettingError(f"n_samples must be at least 1, got {n_samples}")
+        return self.data_.wrap(self._draw(n_samples, check_random_state(random_state)))
+
+    def save(self, path: str | Path) -> None:
+        """Save the fitted estimator to a new folder; `landmass.load` reads it.
+
+        Raises:
+            StoreError: something stands there already, or nothing can be written there.
+        """
+        check_is_fitted(self, "data_")
+        with new_folder(Path(path)) as folder:
+            self.save_into(folder)
+
+    def save_into(self, folder: Path) -> None:
+        """Save the fitted estimator into an empty folder that is there already."""
+        manifest = Manifest(type(self).__name__, _settings(self), self.data_.schema, self.data_.name)
+        self._save(folder)
+        write_json(folder / "manifest.json", manifest)
+
+    @property
+    def n_parameters_(self) -> int:
+        """How many fitted numbers the density holds."""
+        return sum(np.size(value) for value in self.parameters_.values())
+
+    @property
+    @abstractmethod
+    def likelihood_(self) -> Likelihood:
+        """How the log-densities are known."""
+
+    @property
+    @abstractmethod
+    def parameters_(self) -> Mapping[str, np.ndarray]:
+        """The fitted values by name, in the units of the data where the family has such; see the family's docs."""
+
+    @abstractmethod
+    def _fit(self, train: Dataset, validation: Dataset, listen: Listener) -> None:
+        """Fit on checked events."""
+
+    @abstractmethod
+    def _log_prob(self, X: HostEvents) -> LogDensities:
+        """Log-densities of checked events."""
+
+    @abstractmethod
+    def _draw(self, n: int, random_state: np.random.RandomState) -> HostEvents:
+        """Draw events as an array."""
+
+    @abstractmethod
+    def _save(self, folder: Path) -> None:
+        """Write what `_load` needs into a folder."""
+
+    @abstractmethod
+    def _load(self, folder: Path, load: Callable[[Path], "DensityEstimator"]) -> None:
+        """Read what `_save` wrote; `load` reads an estimator saved inside."""
+
+    @classmethod
+    def restore(cls, manifest: Manifest, folder: Path, load: Callable[[Path], "DensityEstimator"]) -> Self:
+        """The estimator that `save_into` wrote.
+
+        Args:
+            manifest: what the folder's manifest says.
+            folder: where it stands.
+            load: reads an estimator saved inside the folder.
+
+        Raises:
+            StoreError: the settings are not this family's, or the folder does not hold its model.
+        """
+        try:
+            estimator = msgspec.convert(manifest.settings, cls)
+            estimator._check_settings()
+        except (msgspec.ValidationError, SettingError) as error:
+            raise StoreError(f"{folder}: the manifest's settings are not those of {cls.__name__}: {error}") from error
+        nothing = np.empty((0, len(manifest.columns.columns)))
+        estimator.data_ = Dataset(nothing, manifest.columns, manifest.data, arrow_container)
+        estimator.n_features_in_ = nothing.shape[1]
+        estimator._load(folder, load)
+        return estimator
+
+    def _read_again(self, X: Any) -> Dataset:
+        """Events to score: the columns that the fit saw, found by name in a table and by place in an array."""
+        schema = self.data_.schema
+        data = read(X)
+        if data.schema.names == schema.names or (data.unnamed and data.X.shape[1] == len(schema.columns)):
+            return Dataset(data.X, schema, data.name)
+        missing = [name for name in schema.names if name not in data.schema.names]
+        if missing or data.unnamed:
+            raise DataError(
+                f"X has {data.X.shape[1]} features, but {type(self).__name__} is expecting {len(schema.columns)} "
+                f"features as input ({', '.join(map(repr, schema.names))})"
+            )
+        places = [data.schema.names.index(name) for name in schema.names]
+        return Dataset(data.X[:, places], schema, data.name)
+
+    def fresh(self) -> Self:
+        """An unfitted copy with the same settings."""
+        return cast(Self, clone(self))
+
+    def _seed(self) -> int:
+        state = getattr(self, "random_state", None)
+        return int(np.random.default_rng().integers(2**31)) if state is None else int(state)
+
+    def _check_settings(self) -> None:
+        """Refuse settings out of range; families extend it."""
+
+
+def require(estimator: BaseEstimator, setting: str, holds: bool, needed: str) -> None:
+    """Refuse a setting that is out of range.
+
+    Raises:
+        SettingError: names the family, the setting, the value, and what is needed.
+    """
+    if not holds:
+        found = getattr(estimator, setting)
+        raise SettingError(f"{type(estimator).__name__}: {setting} must be {needed}, got {found!r}")
+
+
+def _settings(estimator: DensityEstimator) -> dict[str, Any]:
+    """An estimator's fields as JSON can hold them: no generators, no other estimators."""
+    values = estimator.get_params(deep=False)
+    return {k: v for k, v in values.items() if isinstance(v, str | int | float | bool | tuple | None)}

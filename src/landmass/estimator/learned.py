@@ -1,0 +1,211 @@
+"""Estimators whose density is one model in one space, learned by the loop."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import msgspec
+import numpy as np
+from jaxtyping import Array, Float
+
+from landmass.core.capabilities import AbstractDensity, Likelihood, likelihood
+from landmass.core.distributions import Blend, Columnwise
+from landmass.data.dataset import Dataset
+from landmass.data.schema import Column
+from landmass.data.space import Space
+from landmass.errors import StoreError
+from landmass.estimator.density import DensityEstimator, require
+from landmass.store import read_arrays, read_json, write_arrays, write_json
+from landmass.train import loop
+from landmass.train.learner import Learner, Selection
+from landmass.train.progress import Listener, Progress
+from landmass.train.weights import mixture_weights
+from landmass.types import HostEvents, LogDensities
+
+# Rows evaluated at a time: one compiled shape for every data set, and results that do not depend on the batch.
+ROWS = 2048
+
+# A floor's share of the mass before validation has chosen it.
+FLOOR = 0.01
+
+# How far a floor reaches beyond the seen range of an unbounded column, as a share of that range, on each side.
+FLOOR_MARGIN = 1.0
+
+
+class Weights(msgspec.Struct, forbid_unknown_fields=True):
+    """What stands beside the arrays of a saved model.
+
+    Args:
+        space: the model's space.
+        sizes: the sizes that settings and columns do not tell.
+        sha256: of the file of arrays.
+    """
+
+    space: Space
+    sizes: dict[str, int]
+    sha256: str
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class LearnedEstimator(DensityEstimator, ABC):
+    """A density that is one model in one space; families say only how it is learned."""
+
+    # Which columns the family needs mapped onto the whole real line.
+    _onto_line: ClassVar[Collection[type[Column]]] = ()
+
+    @abstractmethod
+    def _learner(self, space: Space, z: Float[Array, "events columns"]) -> Learner | Selection:
+        """How the family learns from training events `z`, given in the coordinates of `space`."""
+
+    @abstractmethod
+    def _empty(self, space: Space, sizes: Mapping[str, int]) -> AbstractDensity:
+        """A model of the fitted one's shape, its numbers of no matter."""
+
+    def _sizes(self) -> dict[str, int]:
+        """The sizes of the fitted model that settings and columns do not tell."""
+        return {}
+
+    @property
+    def likelihood_(self) -> Likelihood:
+        """How the log-densities are known: "exact" for every density."""
+        return likelihood(self.model_)
+
+    def _fit(self, train: Dataset, validation: Dataset, listen: Listener) -> None:
+        self.space_ = Space.fit(train.schema, train.X, self._onto_line)
+        self._check_space(self.space_)
+        z_train, z_validation = (jnp.asarray(self.space_.forward(part.X)[0]) for part in (train, validation))
+        listen(Progress("started"))
+        try:
+            learner = self._learner(self.space_, z_train)
+            outcome = loop.run(learner, z_train, z_validation, jax.random.key(self._seed()), listen)
+        except loop.Diverged as error:
+            self._keep(error.outcome, z_validation)
+            raise
+        self._keep(outcome, z_validation)
+
+    def refit(self, data: Dataset) -> None:
+        chosen = self.fresh()
+        if self.chosen_ is not None:
+            chosen.set_params(**{self.selected_: self.chosen_})
+        chosen.fit_parts(data, data.take(np.arange(0)))
+        model = chosen.model_
+        if isinstance(model, Blend) and isinstance(self.model_, Blend):
+            model = eqx.tree_at(lambda b: b.log_weights, model, self.model_.log_weights)
+        self.space_, self.model_ = chosen.space_, model
+
+    def _keep(self, outcome: loop.Outcome, z_validation: Float[Array, "held_out columns"]) -> None:
+        model = self._settle(outcome.model)
+        if isinstance(model, Blend) and len(z_validation):
+            model = reweighted(model, z_validation)
+        self.model_: Any = model
+        self.history_ = outcome.history
+        self.selected_, self.chosen_ = outcome.selected, outcome.chosen
+
+    def _log_prob(self, X: HostEvents) -> LogDensities:
+        Z, log_det = self.space_.forward(X)
+        return log_prob(self.model_, Z) + log_det
+
+    def _draw(self, n: int, random_state: np.random.RandomState) -> HostEvents:
+        key = jax.random.key(random_state.randint(2**31 - 1))
+        drawn = [np.asarray(_sample(self.model_, jax.random.fold_in(key, i))) for i in range(-(-n // ROWS))]
+        return self.space_.inverse(np.concatenate(drawn)[:n])
+
+    def _save(self, folder: Path) -> None:
+        sha256 = write_arrays(folder / "weights.safetensors", _arrays(self.model_))
+        write_json(folder / "weights.json", Weights(self.space_, self._sizes(), sha256))
+
+    def _load(self, folder: Path, load: Callable[[Path], DensityEstimator]) -> None:
+        saved = read_json(folder / "weights.json", Weights)
+        if saved.space.schema != self.data_.schema or not saved.space.complete:
+            raise StoreError(f"{folder}: the model's columns are not the manifest's")
+        self.space_ = saved.space
+        arrays = read_arrays(folder / "weights.safetensors", saved.sha256)
+        try:
+            empty = eqx.filter_eval_shape(self._empty, saved.space, saved.sizes)
+        except (KeyError, TypeError, ValueError) as error:
+            raise StoreError(f"{folder}: the saved sizes {saved.sizes} do not make a model: {error}") from error
+        self.model_, self.history_ = _filled(empty, arrays, folder), ()
+        self.selected_, self.chosen_ = "", None
+
+    def _check_space(self, space: Space) -> None:
+        """Refuse settings that do not go with the columns; families extend it."""
+
+    def _settle(self, model: Any) -> AbstractDensity:
+        """A last look at a fitted model: families refuse what is no density, and drop what is not needed."""
+        return model
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class SelectingEstimator(LearnedEstimator, ABC):
+    """A family that chooses something on a validation part.
+
+    Args:
+        validation_fraction: share of the events that `fit` keeps aside to choose by.
+        random_state: seed of the split and of everything else that is random; None draws one.
+    """
+
+    _validates: ClassVar[bool] = True
+
+    validation_fraction: float = 0.1
+    random_state: int | None = None
+
+    def _check_settings(self) -> None:
+        require(self, "validation_fraction", 0.0 < self.validation_fraction < 1.0, "between 0 and 1")
+
+
+def floored(density: AbstractDensity, box: Columnwise) -> Blend:
+    """A density with a small uniform component, so that no event of the box is almost impossible."""
+    return Blend(jnp.log(jnp.array([1.0 - FLOOR, FLOOR])), (density, box))
+
+
+def reweighted(blend: Blend, z: Float[Array, "held_out columns"]) -> Blend:
+    """The same parts, with the weights that held-out events choose."""
+    parts = np.column_stack([log_prob(part, np.asarray(z)) for part in blend.parts])
+    log_weights = np.log(mixture_weights(parts)).astype(np.float32)
+    return eqx.tree_at(lambda b: b.log_weights, blend, jnp.asarray(log_weights))
+
+
+def log_prob(model: AbstractDensity, Z: Float[np.ndarray, "events columns"]) -> LogDensities:
+    """Log-densities of coordinates, in blocks of one compiled shape."""
+    found = np.empty(len(Z))
+    for start in range(0, len(Z), ROWS):
+        block = Z[start : start + ROWS]
+        padded = np.concatenate([block, np.broadcast_to(block[:1], (ROWS - len(block), Z.shape[1]))])
+        found[start : start + ROWS] = np.asarray(_log_prob_block(model, jnp.asarray(padded)))[: len(block)]
+    return found
+
+
+@eqx.filter_jit
+def _log_prob_block(model: AbstractDensity, z: Float[Array, "rows columns"]) -> Float[Array, " rows"]:
+    return loop.log_probs(model, z)
+
+
+@eqx.filter_jit
+def _sample(model: AbstractDensity, key: Array) -> Float[Array, "rows columns"]:
+    return jax.vmap(model.sample)(jax.random.split(key, ROWS))
+
+
+def _arrays(model: AbstractDensity) -> dict[str, np.ndarray]:
+    leaves, _ = jax.tree_util.tree_flatten_with_path(eqx.filter(model, eqx.is_array))
+    return {jax.tree_util.keystr(path, simple=True, separator="."): np.asarray(leaf) for path, leaf in leaves}
+
+
+def _filled(empty: AbstractDensity, arrays: dict[str, np.ndarray], folder: Path) -> Any:
+    """A model of the shape of `empty` with the saved arrays in it."""
+    slots, rest = eqx.partition(empty, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
+    paths, structure = jax.tree_util.tree_flatten_with_path(slots)
+    names = [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in paths]
+    if set(names) != set(arrays):
+        raise StoreError(f"{folder}: the weights hold {sorted(arrays)}, the model needs {sorted(names)}")
+    for name, (_, slot) in zip(names, paths, strict=True):
+        if (arrays[name].shape, arrays[name].dtype) != (slot.shape, slot.dtype):
+            raise StoreError(
+                f"{folder}: {name} is {arrays[name].dtype}{list(arrays[name].shape)}, "
+                f"the model needs {slot.dtype}{list(slot.shape)}"
+            )
+    return eqx.combine(jax.tree.unflatten(structure, [jnp.asarray(arrays[name]) for name in names]), rest)

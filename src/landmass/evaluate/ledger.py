@@ -1,0 +1,155 @@
+"""The ledger: held-out log-likelihood per event of every rung, in nats, in the units of the data."""
+
+from html import escape
+from typing import Literal
+
+import msgspec
+import numpy as np
+from jaxtyping import Float
+
+from landmass.core.capabilities import Likelihood
+from landmass.types import LogDensities
+
+MARKS: dict[Likelihood, str] = {"exact": "", "lower_bound": "≥ ", "estimate": "≈ ", "none": "no likelihood "}
+"""How a number is marked in a table: a bound and an estimate are not exact values."""
+
+
+class Rung(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One line of the ledger.
+
+    Args:
+        family: the rung's name.
+        label: how its likelihood is known.
+        nats: mean held-out log-density; null if some event has density zero.
+        se: its standard error.
+        gain: mean paired gain over the rung below that has a finite score.
+        gain_se: the gain's standard error.
+        parameters: fitted numbers.
+        seconds: time to fit.
+        n: held-out events.
+        zero_density: held-out events whose density is zero.
+        weight: the rung's weight in the stack.
+    """
+
+    family: str
+    label: Likelihood
+    nats: float | None
+    se: float | None
+    gain: float | None
+    gain_se: float | None
+    parameters: int
+    seconds: float
+    n: int
+    zero_density: int
+    weight: float | None = None
+
+
+class Ledger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All rungs of a ladder on one held-out part.
+
+    Args:
+        data: the data set's name.
+        n: events in all, and in each part.
+        true_entropy: entropy of the distribution the data came from, where it is known, in nats.
+        unit: what the densities are per.
+        rungs: from simple to rich, the stack last.
+        best: the rung that validation prefers.
+        failed: families that could not be fitted, and why.
+        notes: what the reader of the data left out or changed.
+    """
+
+    data: str
+    n: dict[str, int]
+    true_entropy: float | None
+    unit: str
+    rungs: tuple[Rung, ...]
+    best: str
+    failed: dict[str, str] = {}
+    notes: tuple[str, ...] = ()
+    schema_version: Literal[1] = 1
+
+    def rung(self, family: str) -> Rung:
+        """The line of one rung."""
+        return next(rung for rung in self.rungs if rung.family == family)
+
+    def gap(self, rung: Rung) -> float | None:
+        """How far a rung's score lies below the truth's, in nats; None where one of them is not known.
+
+        The truth's expected score is minus its entropy, so that a small negative gap is chance.
+        """
+        if self.true_entropy is None or rung.nats is None:
+            return None
+        return -self.true_entropy - rung.nats
+
+
+def mean_and_error(values: Float[np.ndarray, " events"]) -> tuple[float, float]:
+    """Mean, and its standard error."""
+    return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
+
+
+def paired_gain(richer: LogDensities, simpler: LogDensities) -> tuple[float | None, float | None]:
+    """Mean gain an event, and its standard error; None where an event of density zero makes it infinite."""
+    difference = richer - simpler
+    return mean_and_error(difference) if np.isfinite(difference).all() else (None, None)
+
+
+def prefer(scores: dict[str, LogDensities]) -> str:
+    """The rung to prefer: a richer one only if its paired gain over the best so far exceeds two standard errors.
+
+    Args:
+        scores: log-densities of validation events, from simple to rich.
+    """
+    best, *rest = scores
+    for name in rest:
+        if not np.isfinite(scores[name]).all():
+            continue
+        gain, error = paired_gain(scores[name], scores[best])
+        if gain is None or error is None or gain > 2.0 * error:
+            best = name
+    return best
+
+
+def as_rows(ledger: Ledger) -> tuple[list[str], list[list[str]]]:
+    """The ledger's table for people: headings, and one row of texts a rung."""
+    known = ledger.true_entropy is not None
+    heads = [
+        "rung",
+        "nats an event",
+        *(["gap to truth"] if known else []),
+        "gain",
+        "parameters",
+        "seconds",
+        "weight",
+    ]
+    rows = []
+    for rung in ledger.rungs:
+        nats = f"-inf ({rung.zero_density} of {rung.n})" if rung.nats is None else f"{rung.nats:.4f} ± {rung.se:.4f}"
+        gap, gain = ledger.gap(rung), rung.gain
+        rows.append(
+            [
+                rung.family.replace("_", " "),
+                MARKS[rung.label] + nats,
+                *([("" if gap is None else f"{gap:.4f}")] if known else []),
+                "" if gain is None else f"{gain:+.4f} ± {rung.gain_se:.4f}",
+                f"{rung.parameters:,}",
+                f"{rung.seconds:.1f}",
+                "" if rung.weight is None else f"{rung.weight:.3f}",
+            ]
+        )
+    return heads, rows
+
+
+def as_text(ledger: Ledger) -> str:
+    """The ledger as a table of plain text."""
+    heads, rows = as_rows(ledger)
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    lines = ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in (heads, *rows)]
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def as_html(ledger: Ledger) -> str:
+    """The ledger as an HTML table."""
+    heads, rows = as_rows(ledger)
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in heads)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -1,0 +1,275 @@
+"""Ladder: fit several families to one split of the data, compare them, choose, stack."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.utils.validation import check_is_fitted
+
+from landmass.catalog import FAMILIES, family, load_estimator, name_of
+from landmass.data.batches import Split, split
+from landmass.data.dataset import Dataset
+from landmass.data.read import read
+from landmass.errors import DataError, FitError, LandmassError, SettingError, StoreError
+from landmass.estimator.density import DensityEstimator
+from landmass.evaluate.ledger import Ledger, Rung, as_html, as_text, mean_and_error, paired_gain, prefer
+from landmass.models.stack import Stack
+from landmass.store import VERSION, new_folder, read_json, write_json
+from landmass.train.progress import Listener, Progress, silent
+from landmass.types import LogDensities
+
+
+class RunManifest(msgspec.Struct, forbid_unknown_fields=True):
+    """What `manifest.json` says of a run folder.
+
+    Args:
+        rungs: the rungs' names, from simple to rich.
+        data: what the data was called.
+        random_state: the seed of everything.
+        kind: tells a run from a single estimator.
+        schema_version: of this form.
+        landmass: the version that wrote it.
+    """
+
+    rungs: tuple[str, ...]
+    data: str
+    random_state: int
+    kind: Literal["run"] = "run"
+    schema_version: Literal[1] = 1
+    landmass: str = VERSION
+
+
+class SplitRows(msgspec.Struct, forbid_unknown_fields=True):
+    """Row numbers of the parts; `test` is empty where the test events came on their own."""
+
+    train: list[int]
+    validation: list[int]
+    test: list[int]
+
+
+class Ladder(DensityMixin, BaseEstimator):
+    """Several densities on one split of the data, from simple to rich, compared in one ledger.
+
+    The data is split once: 0.8 to train, 0.1 to choose on, 0.1 to report on; or 0.9 and 0.1 where the test events
+    are given apart. The last rung is a stack of all others, and it answers for the ladder.
+
+    Args:
+        families: names or estimators; None takes every family.
+        random_state: seed of the split and of every fit.
+
+    Example:
+        >>> ladder = Ladder(["uniform_box", "gaussian"]).fit("moons")
+        >>> ladder.best_
+        'gaussian'
+    """
+
+    def __init__(self, families: Iterable[str | DensityEstimator] | None = None, *, random_state: int = 0) -> None:
+        self.families = families
+        self.random_state = random_state
+
+    def fit(self, X: Any, test: Any = None, *, listen: Listener = silent) -> Self:
+        """Fit every rung, from simple to rich, and the stack.
+
+        Args:
+            X: events, in any form that `landmass.read` takes.
+            test: held-out events of the same columns; None keeps a tenth of X.
+            listen: hears the progress records of every rung.
+
+        Raises:
+            DataError: the data cannot be modelled at all.
+            FitError: not a single family could be fitted.
+        """
+        data = read(X)
+        data.check_fit()
+        rungs = self._rungs()
+        self.split_ = split(data, self.random_state, test=0.1 if test is None else 0.0)
+        train, validation = data.take(self.split_.train), data.take(self.split_.validation)
+        held_out = data.take(self.split_.test) if test is None else same_columns(read(test), data)
+        self.train_, self.validation_, self.test_ = train, validation, held_out
+        self.rungs_, self.failed_, self.test_scores_, seconds = {}, {}, {}, {}
+        self.validation_scores_ = scores = {}
+        for name, rung in rungs.items():
+            hear, began = _named(listen, name), time.perf_counter()
+            try:
+                scores[name] = rung.fit_parts(train, validation, hear).score_samples(validation)
+                # What validation chose is settled; the cheap families now learn from its events too.
+                rung.refit(data.take(np.concatenate([self.split_.train, self.split_.validation])))
+            except LandmassError as error:
+                self.failed_[name] = str(error)
+                hear(Progress("failed", message=str(error)))
+                continue
+            seconds[name], self.rungs_[name] = time.perf_counter() - began, rung
+            self.test_scores_[name] = rung.score_samples(held_out)
+            hear(Progress("finished", score=float(self.test_scores_[name].mean()), seconds=seconds[name]))
+        if not self.rungs_:
+            raise FitError("no family could be fitted: " + "; ".join(f"{k}: {v}" for k, v in self.failed_.items()))
+        self.best_ = prefer(scores)
+        self._stack(scores, seconds, listen)
+        self.ledger_ = self._ledger(data, seconds)
+        return self
+
+    def score_samples(self, X: Any) -> LogDensities:
+        """Log-density of each event under the last rung, the stack, in nats, in the units of the data."""
+        check_is_fitted(self, "rungs_")
+        return self.last_.score_samples(X)
+
+    def score(self, X: Any, y: None = None) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Mean log-density of events under the stack, in nats."""
+        return float(np.mean(self.score_samples(X)))
+
+    def sample(self, n_samples: int = 1, *, random_state: int | None = None) -> Any:
+        """Draw events from the stack, in the container that `fit` was given."""
+        check_is_fitted(self, "rungs_")
+        return self.last_.sample(n_samples, random_state=random_state)
+
+    @property
+    def last_(self) -> DensityEstimator:
+        """The rung that answers for the ladder: the stack, or the only rung there is."""
+        return list(self.rungs_.values())[-1]
+
+    @property
+    def table_(self) -> pa.Table:
+        """The ledger's rungs as an Arrow table, from simple to rich; `gap` is the distance to the true entropy."""
+        rows = [{**msgspec.structs.asdict(rung), "gap": self.ledger_.gap(rung)} for rung in self.ledger_.rungs]
+        return pa.Table.from_pylist(rows)
+
+    def save(self, path: str | Path) -> None:
+        """Save the run to a new folder; `landmass.load` reads it.
+
+        Raises:
+            StoreError: something stands there already, or nothing can be written there.
+        """
+        check_is_fitted(self, "rungs_")
+        with new_folder(Path(path)) as folder:
+            self.save_into(folder)
+
+    def save_into(self, folder: Path) -> None:
+        """Save the run into a folder that is there already; the manifest comes last."""
+        (folder / "rungs").mkdir(exist_ok=True)
+        for name, rung in self.rungs_.items():
+            rung.save(folder / "rungs" / name)
+        write_json(folder / "split.json", SplitRows(*(rows.tolist() for rows in self.split_)))
+        write_json(folder / "ledger.json", self.ledger_)
+        write_json(folder / "manifest.json", RunManifest(tuple(self.rungs_), self.ledger_.data, self.random_state))
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        """The ledger as text, once there is one."""
+        return as_text(self.ledger_) if hasattr(self, "ledger_") else super().__repr__(N_CHAR_MAX)
+
+    def _repr_html_(self) -> str:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The ledger as a table in a notebook."""
+        return as_html(self.ledger_) if hasattr(self, "ledger_") else f"<pre>{escape(repr(self))}</pre>"
+
+    def _rungs(self) -> dict[str, DensityEstimator]:
+        """A fresh estimator for each family asked for, by name, with the ladder's seed where none is set."""
+        rungs: dict[str, DensityEstimator] = {}
+        for wanted in FAMILIES if self.families is None else self.families:
+            rung = family(wanted)() if isinstance(wanted, str) else wanted.fresh()
+            if isinstance(rung, Stack):
+                continue
+            if rung.get_params().get("random_state", 0) is None:
+                rung.set_params(random_state=self.random_state)
+            name, copy = name_of(rung), 1
+            while name in rungs:
+                copy += 1
+                name = f"{name_of(rung)}_{copy}"
+            rungs[name] = rung
+        if not rungs:
+            raise SettingError(f"a ladder needs at least one family; there are: {', '.join(FAMILIES)}")
+        return rungs
+
+    def _stack(self, scores: dict[str, LogDensities], seconds: dict[str, float], listen: Listener) -> None:
+        if len(self.rungs_) < 2:
+            return
+        began = time.perf_counter()
+        stack = Stack.of(self.rungs_, scores)
+        self.rungs_["stack"] = stack
+        self.test_scores_["stack"] = stack.score_samples(self.test_)
+        seconds["stack"] = time.perf_counter() - began
+        listen(Progress("finished", "stack", seconds=seconds["stack"]))
+
+    def _ledger(self, data: Dataset, seconds: dict[str, float]) -> Ledger:
+        weights = self.rungs_["stack"].parameters_["weights"] if "stack" in self.rungs_ else np.ones(1)
+        weight = dict(zip(self.rungs_, weights.tolist(), strict=False))
+        lines, below = [], None
+        for name, rung in self.rungs_.items():
+            scores = self.test_scores_[name]
+            zeros = int(np.isneginf(scores).sum())
+            nats, se = (None, None) if zeros else mean_and_error(scores)
+            gain, gain_se = (None, None) if zeros or below is None else paired_gain(scores, self.test_scores_[below])
+            line = Rung(
+                family=name,
+                label=rung.likelihood_,
+                nats=nats,
+                se=se,
+                gain=gain,
+                gain_se=gain_se,
+                parameters=rung.n_parameters_,
+                seconds=seconds[name],
+                n=len(scores),
+                zero_density=zeros,
+                weight=weight.get(name),
+            )
+            lines.append(line)
+            below = below if zeros else name
+        units = [column.unit or f"unit of {column.name}" for column in data.schema.columns]
+        return Ledger(
+            data=data.name,
+            n={
+                "train": len(self.split_.train),
+                "validation": len(self.split_.validation),
+                "test": len(self.test_),
+            },
+            true_entropy=None if data.truth is None else data.truth.entropy,
+            unit=" · ".join(units),
+            rungs=tuple(lines),
+            best=self.best_,
+            failed=self.failed_,
+            notes=data.notes,
+        )
+
+
+def load(path: str | Path) -> Ladder | DensityEstimator:
+    """Read a run folder or a saved estimator; no code in it is ever executed.
+
+    Args:
+        path: what `save` or `landmass fit` wrote.
+
+    Returns:
+        A `Ladder` (without its events), or the estimator.
+
+    Raises:
+        StoreError: the folder does not hold what its manifest says.
+    """
+    path = Path(path)
+    if not (path / "manifest.json").is_file():
+        raise StoreError(f"{path} is not a run or model folder: it has no manifest.json")
+    if not (path / "ledger.json").is_file():
+        return load_estimator(path)
+    manifest = read_json(path / "manifest.json", RunManifest)
+    if not manifest.rungs or any(not name.isidentifier() for name in manifest.rungs):
+        raise StoreError(f"{path}: the manifest's rungs {list(manifest.rungs)} are not names of rungs")
+    rows, ledger = read_json(path / "split.json", SplitRows), read_json(path / "ledger.json", Ledger)
+    ladder = Ladder(random_state=manifest.random_state)
+    ladder.rungs_ = {name: load_estimator(path / "rungs" / name) for name in manifest.rungs}
+    ladder.split_ = Split(*(np.array(part, int) for part in (rows.train, rows.validation, rows.test)))
+    ladder.ledger_, ladder.best_, ladder.failed_ = ledger, ledger.best, ledger.failed
+    return ladder
+
+
+def same_columns(test: Dataset, data: Dataset) -> Dataset:
+    """Test events in the sample space of the training events."""
+    if test.schema.names != data.schema.names:
+        raise DataError(f"the test events have columns {test.schema.names}, the others {data.schema.names}")
+    return replace(test, schema=data.schema)
+
+
+def _named(listen: Listener, name: str) -> Listener:
+    return lambda progress: listen(replace(progress, family=name))

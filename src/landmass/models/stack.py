@@ -1,0 +1,123 @@
+"""Stack: a mixture of fitted densities, weighted by what they said of held-out events."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+import msgspec
+import numpy as np
+from scipy.special import logsumexp
+
+from landmass.core.capabilities import Likelihood
+from landmass.data.dataset import Dataset
+from landmass.errors import SettingError, StoreError
+from landmass.estimator.density import DensityEstimator, require
+from landmass.models.gaussian_mixture import GaussianMixture
+from landmass.models.kernel_density import KernelDensity
+from landmass.models.uniform_box import UniformBox
+from landmass.store import read_json, write_json
+from landmass.train.progress import Listener
+from landmass.train.weights import mixture_weights
+from landmass.types import HostEvents, LogDensities
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Stack(DensityEstimator):
+    """Mixture of densities of several families; its weights are chosen on validation under a weak prior.
+
+    Args:
+        estimators: the densities to fit, by name; None takes a box, a Gaussian mixture and a kernel density.
+        validation_fraction: share of the events that `fit` keeps aside to choose the weights by.
+        random_state: seed of the split.
+    """
+
+    _validates: ClassVar[bool] = True
+
+    estimators: dict[str, DensityEstimator] | None = None
+    validation_fraction: float = 0.1
+    random_state: int | None = None
+
+    @classmethod
+    def of(cls, fitted: Mapping[str, DensityEstimator], scores: Mapping[str, LogDensities]) -> Self:
+        """Stack densities that are fitted already.
+
+        Args:
+            fitted: densities by name, all exact and all of the same columns.
+            scores: each density's log-densities of the same held-out events, given before it learned from them.
+        """
+        stack, first = cls(), next(iter(fitted.values()))
+        stack.data_, stack.n_features_in_ = first.data_, first.n_features_in_
+        stack._weigh(fitted, scores)
+        return stack
+
+    def refit(self, data: Dataset) -> None:
+        for part in self.parts_.values():
+            part.refit(data)
+
+    @property
+    def parameters_(self) -> Mapping[str, np.ndarray]:
+        """`weights`: one a part; the parts' own values are in `parts_`."""
+        return {"weights": self.weights_}
+
+    @property
+    def n_parameters_(self) -> int:
+        """Free weights, and the parts' parameters."""
+        return len(self.parts_) - 1 + sum(part.n_parameters_ for part in self.parts_.values())
+
+    @property
+    def likelihood_(self) -> Likelihood:
+        """Always "exact": only exact densities are stacked."""
+        return "exact"
+
+    def _fit(self, train: Dataset, validation: Dataset, listen: Listener) -> None:
+        parts = self.estimators
+        if parts is None:
+            seed = self.random_state
+            parts = {
+                "uniform_box": UniformBox(),
+                "gaussian_mixture": GaussianMixture(random_state=seed),
+                "kernel_density": KernelDensity(random_state=seed),
+            }
+        fitted = {name: part.fresh().fit_parts(train, validation, listen) for name, part in parts.items()}
+        self._weigh(fitted, {name: part.score_samples(validation) for name, part in fitted.items()})
+
+    def _weigh(self, fitted: Mapping[str, DensityEstimator], scores: Mapping[str, LogDensities]) -> None:
+        unlike = [name for name, part in fitted.items() if part.likelihood_ != "exact"]
+        if unlike or not fitted:
+            raise SettingError(f"a stack needs parts whose likelihood is exact; {unlike or 'there are none'}")
+        self.parts_ = dict(fitted)
+        self.weights_ = mixture_weights(np.column_stack([scores[name] for name in fitted]))
+
+    def _log_prob(self, X: HostEvents) -> LogDensities:
+        each = np.column_stack([part._log_prob(X) for part in self.parts_.values()])
+        return np.asarray(logsumexp(each + np.log(self.weights_), axis=1))
+
+    def _draw(self, n: int, random_state: np.random.RandomState) -> HostEvents:
+        counts = random_state.multinomial(n, self.weights_)
+        drawn = [p._draw(c, random_state) for p, c in zip(self.parts_.values(), counts.tolist(), strict=True) if c]
+        return random_state.permutation(np.concatenate(drawn))
+
+    def _save(self, folder: Path) -> None:
+        (folder / "parts").mkdir()
+        for name, part in self.parts_.items():
+            (folder / "parts" / name).mkdir()
+            part.save_into(folder / "parts" / name)
+        weights = dict(zip(self.parts_, self.weights_.tolist(), strict=True))
+        write_json(folder / "weights.json", Parts(weights))
+
+    def _load(self, folder: Path, load: Callable[[Path], DensityEstimator]) -> None:
+        saved = read_json(folder / "weights.json", Parts).weights
+        if not saved or any(not name.isidentifier() for name in saved) or abs(sum(saved.values()) - 1.0) > 1e-6:
+            raise StoreError(f"{folder}: the parts' weights {saved} are not those of a stack")
+        self.parts_ = {name: load(folder / "parts" / name) for name in saved}
+        self.weights_ = np.array(list(saved.values()))
+
+    def _check_settings(self) -> None:
+        require(self, "validation_fraction", 0.0 < self.validation_fraction < 1.0, "between 0 and 1")
+
+
+class Parts(msgspec.Struct, forbid_unknown_fields=True):
+    """What stands beside the parts of a saved stack: their weights, by name."""
+
+    weights: dict[str, float]

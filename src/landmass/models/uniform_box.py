@@ -1,0 +1,39 @@
+"""Uniform box: the floor that every other density must beat."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Array, Float
+
+from landmass.core.capabilities import AbstractDensity
+from landmass.data.space import Space
+from landmass.estimator.density import require
+from landmass.estimator.learned import LearnedEstimator
+from landmass.train.learner import Learner, fixed
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class UniformBox(LearnedEstimator):
+    """Uniform density on the sample space's bounds, or on the data's bounding box: the floor that all must beat.
+
+    Args:
+        margin: widening of each unbounded side, as a share of that column's range; None takes 1/n.
+    """
+
+    margin: float | None = None
+
+    def _learner(self, space: Space, z: Float[Array, "events columns"]) -> Learner:
+        return fixed(space.box(1.0 / len(z) if self.margin is None else self.margin))
+
+    def _empty(self, space: Space, sizes: Mapping[str, int]) -> AbstractDensity:
+        return space.box(0.0)
+
+    @property
+    def parameters_(self) -> Mapping[str, np.ndarray]:
+        """`low` and `high`: the box's corners, in the units of the data, shape (columns,) each."""
+        corners = self.space_.inverse(np.stack([self.model_.low, self.model_.high]))
+        return {"low": corners[0], "high": corners[1]}
+
+    def _check_settings(self) -> None:
+        require(self, "margin", self.margin is None or self.margin >= 0.0, "None or at least 0")

@@ -1,0 +1,260 @@
+"""The page: figures written beside it and set into it, tables, sentences; one file without a network."""
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from matplotlib.figure import Figure
+
+from landmass.data.dataset import Dataset
+from landmass.errors import StoreError
+from landmass.evaluate.ledger import as_rows
+from landmass.ladder import Ladder
+from landmass.models.uniform_box import UniformBox
+from landmass.report import charts, maps, samples, story
+from landmass.report.measures import Measures, measure
+from landmass.report.style import DARK, LIGHT, Theme, general, look, per, png, signed, title
+from landmass.store import VERSION, write_bytes
+
+# Columns of a box that are listed.
+MOST_ROWS = 12
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A figure of the page.
+
+    Args:
+        name: of its file.
+        draw: makes it in a theme; None where the ladder has nothing to show.
+        alt: what it shows, for who cannot see it.
+        caption: how to read it.
+    """
+
+    name: str
+    draw: Callable[[Measures, Theme], Figure | None]
+    alt: str
+    caption: str
+
+
+def write_report(ladder: Ladder, folder: str | Path, *, data: Dataset | None = None) -> Path:
+    """Write a ladder's report: `report.html`, which needs no other file, and its pictures in `figures/`.
+
+    Args:
+        ladder: fitted, or read back from its run folder.
+        folder: where to write; made if it is not there.
+        data: for a ladder that was read back, the events it was fitted to. Without them the report leaves out what
+            needs events: the data itself, the product of likelihoods, the likelihood's peak, the training curves.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    folder = Path(folder)
+    try:
+        (folder / "figures").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot write {folder}: {error.strerror or error}") from error
+    m = measure(ladder, data)
+    page = Template(_resource("page.html")).substitute(
+        title=escape(m.ledger.data), style=_resource("page.css"), body=_body(m, folder / "figures")
+    )
+    write_bytes(folder / "report.html", page.encode())
+    return folder / "report.html"
+
+
+def _body(m: Measures, figures: Path) -> str:
+    last, unit = title(m.last), per(m.schema)
+
+    def plate(name: str, draw: Callable[[Measures, Theme], Figure | None], alt: str, caption: str) -> str:
+        return _plate(m, Plate(name, draw, alt, caption), figures)
+
+    return "\n".join(
+        [
+            "<header>",
+            f"<h1>{escape(m.ledger.data)}: where the probability is</h1>",
+            _paragraphs(story.opening(m)),
+            "</header>",
+            "<main>",
+            _paragraphs(story.troubles(m), "troubles"),
+            plate(
+                "density",
+                maps.large_map,
+                f"Map of the density of the {last}",
+                f"The density of the {last}, the mixture that answers for the ladder."
+                if m.last == "stack"
+                else f"The density of the {last}.",
+            ),
+            "<h2>The ledger</h2>",
+            _paragraphs(story.gains(m)),
+            plate(
+                "ledger",
+                charts.ledger,
+                "Held-out log-likelihood of every rung, with error bars; the numbers are in the table below",
+                "Bars reach two standard errors to each side. The distance between two rungs is known better than "
+                "either score, because both were asked about the same events: the table's gains are paired.",
+            ),
+            _ledger_table(m),
+            "<h2>What each rung believes</h2>",
+            plate(
+                "rungs",
+                maps.small_maps,
+                "The data, and the density of every rung on one colour scale",
+                f"One logarithmic scale for all, in density per {unit}; the numbers are nats an event. The darkest "
+                "colour stands for less than a twentieth of an even spread.",
+            ),
+            plate(
+                "rungs",
+                maps.lines,
+                "The density of every rung over a histogram of the data",
+                f"Lines: each rung's density per {unit}. Grey: the data.",
+            ),
+            plate(
+                "marginals",
+                samples.marginals,
+                f"Histograms of each column of the data and of draws from the {last}",
+                f"One column at a time{_of_columns(m)}: grey is the data, the line {len(_draws(m)):,} draws from the "
+                f"{last}. Values far from the rest are left outside the pictures.",
+            ),
+            plate(
+                "pairs",
+                samples.pairs,
+                f"Scatter plots of pairs of columns: the data, and draws from the {last}",
+                f"The columns whose ranks are most correlated. Below the diagonal the data, above it draws from "
+                f"the {last}.",
+            ),
+            *(["<h2>How they learned</h2>"] if m.curves else []),
+            plate(
+                "training",
+                charts.curves,
+                "Log-likelihood of training batches and validation events by training step",
+                "Nats an event, in the units of the data. Grey: training events. Colour: validation events, on which "
+                "nothing was trained at that time; the dot is the best state.",
+            ),
+            "<h2>Probability made visible</h2>",
+            _box_table(m),
+            _paragraphs(story.product(m)),
+            plate(
+                "product",
+                charts.running_product,
+                "The running product of likelihoods, which falls out of the range of float64",
+                "The likelihood of the first events, one multiplied after the other.",
+            ),
+            _paragraphs(story.integrals(m)),
+            _checks_table(m),
+            _paragraphs(story.peaks(m)),
+            plate(
+                "peak",
+                charts.surfaces,
+                "Log-likelihood as a surface over two parameters, with its peak",
+                "Maximum likelihood is the peak of this hill: brighter is likelier. White lines: one, two, three and "
+                "four standard errors from it, which are ½, 2, 4½ and 8 nats below.",
+            ),
+            "</main>",
+            f"<footer>Written by landmass {escape(VERSION)}. Log-densities are in nats, per {escape(unit)}.</footer>",
+        ]
+    )
+
+
+def _plate(m: Measures, plate: Plate, figures: Path) -> str:
+    """Draw a figure for both faces of the page; the light one is also written as a file."""
+    images = {}
+    for theme in (LIGHT, DARK):
+        with look(theme):
+            figure = plate.draw(m, theme)
+            if figure is None:
+                return ""
+            images[theme.name] = png(figure)
+    write_bytes(figures / f"{plate.name}.png", images["light"])
+    light, dark = (f"data:image/png;base64,{base64.b64encode(images[name]).decode()}" for name in ("light", "dark"))
+    return (
+        f'<figure><picture><source media="(prefers-color-scheme: dark)" srcset="{dark}">'
+        f'<img src="{light}" alt="{escape(plate.alt)}"></picture>'
+        f"<figcaption>{escape(plate.caption)}</figcaption></figure>"
+    )
+
+
+def _ledger_table(m: Measures) -> str:
+    heads, rows = as_rows(m.ledger)
+    caption = f"Held-out log-likelihood in nats an event, per {per(m.schema)}; ± one standard error."
+    marked = [name == m.last for name in (rung.family for rung in m.ledger.rungs)]
+    return _table(caption, heads, [[cell.replace("-", "−") for cell in row] for row in rows], marked)
+
+
+def _box_table(m: Measures) -> str:
+    """The corners of the box, which are all there is to know of it."""
+    box = next(((name, rung) for name, rung in m.rungs.items() if isinstance(rung, UniformBox)), None)
+    if box is None:
+        return ""
+    corners = box[1].parameters_
+    rows = [
+        [name, general(float(low)), general(float(high))]
+        for name, low, high in zip(m.schema.names, corners["low"], corners["high"], strict=True)
+    ]
+    more = f" (the first {MOST_ROWS} of {m.dim} columns)" if m.dim > MOST_ROWS else ""
+    caption = f"The {title(box[0])} is {2 * m.dim} numbers, and nothing else{more}."
+    return _table(caption, ["column", "low", "high"], rows[:MOST_ROWS])
+
+
+def _checks_table(m: Measures) -> str:
+    """Each rung's integral, misplaced mass, product and log-likelihood."""
+    heads = ["rung"]
+    heads += ["integral"] if m.integrals else []
+    heads += [f"mass {story.where(m)}"] if m.empty else []
+    heads += ["product of densities", "after so many events", "sum of logs, nats"] if m.products else []
+    rows = []
+    for name in m.rungs if len(heads) > 1 else ():
+        row = [title(name)]
+        if m.integrals:
+            found = m.integrals.get(name)
+            row.append("" if found is None else f"{found.value:.4f} ± {found.error:.4f}")
+        if m.empty:
+            row.append(story.percent(m.empty[name].value))
+        if m.products:
+            each = m.products[name]
+            possible = abs(each.log_likelihood) < float("inf")
+            row += [
+                f"{each.value:.4g}" if each.ended is None else ("0.0" if each.value == 0.0 else "inf"),
+                "" if each.ended is None else f"{each.ended:,}",
+                signed(each.log_likelihood, 1) if possible else "−∞",
+            ]
+        rows.append(row)
+    if not rows:
+        return ""
+    caption = "What must be one, what must be small, and what no computer can multiply."
+    return _table(caption if m.empty else "What must be one, and what no computer can multiply.", heads, rows)
+
+
+def _table(caption: str, heads: list[str], rows: list[list[str]], marked: list[bool] | None = None) -> str:
+    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in heads)
+    body = ""
+    for row, mark in zip(rows, marked or [False] * len(rows), strict=True):
+        cells = f'<th scope="row">{escape(row[0])}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
+        body += f'<tr class="last">{cells}</tr>' if mark else f"<tr>{cells}</tr>"
+    return (
+        f'<div class="scroll" tabindex="0"><table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _paragraphs(sentences: list[str], kind: str = "") -> str:
+    attribute = f' class="{kind}"' if kind else ""
+    return "\n".join(f"<p{attribute}>{escape(sentence)}</p>" for sentence in sentences)
+
+
+def _of_columns(m: Measures) -> str:
+    return f" (the first {samples.MOST_COLUMNS} of {m.dim})" if m.dim > samples.MOST_COLUMNS else ""
+
+
+def _draws(m: Measures) -> list:
+    return [] if m.draws is None else list(m.draws)
+
+
+def _resource(name: str) -> str:
+    return files("landmass.report").joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,124 @@
+"""Files: written beside and renamed, hashed, arrays in safetensors, everything else in JSON. Knows no class."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from landmass.errors import StoreError
+
+T = TypeVar("T")
+
+VERSION = version("landmass")
+"""This landmass's version."""
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that it is there in full or not at all.
+
+    Raises:
+        StoreError: the file cannot be written; what stood there before still does.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented JSON, floats without loss."""
+    write_bytes(path, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+
+
+def read_json(path: Path, kind: type[T]) -> T:
+    """Read JSON that must have the form of `kind`.
+
+    Raises:
+        StoreError: the file is missing, is not JSON, or has another form.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror or error}") from error
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        raise StoreError(f"{path} is not what landmass writes there: {error}") from error
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> str:
+    """Write named arrays; returns the SHA-256 of the file."""
+    content = save({name: np.asarray(array, order="C") for name, array in arrays.items()})
+    write_bytes(path, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_arrays(path: Path, sha256: str) -> dict[str, np.ndarray]:
+    """Read named arrays, if the file is the one that was written.
+
+    Raises:
+        StoreError: the file is missing, broken, or not the one with this hash.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror or error}") from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise StoreError(f"{path} has changed since it was saved (its SHA-256 differs); restore it, or fit again")
+    try:
+        return load(content)
+    except (SafetensorError, ValueError) as error:
+        raise StoreError(f"{path} is not a file of arrays: {error}") from error
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Fill a folder that appears under its name only when it is complete.
+
+    Args:
+        path: the folder's name; nothing may stand there.
+
+    Yields:
+        The folder to fill.
+
+    Raises:
+        StoreError: something stands there already, or nothing can be written there.
+    """
+    refuse_existing(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
+    try:
+        yield beside
+        beside.chmod(0o755)
+        beside.replace(path)
+    except OSError as error:
+        raise (error if isinstance(error, StoreError) else StoreError(f"cannot write {path}: {error}")) from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def refuse_existing(path: Path) -> None:
+    """Refuse to write where something stands.
+
+    Raises:
+        StoreError: something stands there.
+    """
+    if path.exists():
+        raise StoreError(f"{path} exists already; remove it or choose another name")

@@ -1,0 +1,37 @@
+"""Names for the arrays that pass between floors."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Array, Bool, Float, Integer, PRNGKeyArray
+
+__all__ = [
+    "Array",
+    "Bool",
+    "Event",
+    "Float",
+    "HostEvents",
+    "Integer",
+    "Key",
+    "LogDensities",
+    "Scalar",
+    "Tree",
+]
+
+Scalar = Float[Array, ""]
+"""One number on the device."""
+
+Key = PRNGKeyArray
+"""A JAX random key."""
+
+Event = Float[Array, " columns"]
+"""One event in the units of a model's space."""
+
+HostEvents = Float[np.ndarray, "events columns"]
+"""Events in the units of the data, float64, on the host."""
+
+LogDensities = Float[np.ndarray, " events"]
+"""Log-densities in nats, float64, on the host."""
+
+Tree = Any
+"""A nest of arrays: parameters, optimiser state, sufficient statistics."""

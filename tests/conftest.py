@@ -1,0 +1,29 @@
+"""How the tests see landmass: shapes checked at every call, every silent promotion an error."""
+
+import os
+from pathlib import Path
+from typing import Any, Self
+
+import beartype
+import hypothesis
+import jax
+import jaxtyping
+
+CACHE = Path(__file__).parents[1] / ".cache" / "jax"
+
+# The hook decorates one method at a time, where beartype cannot know what Self is.
+check_types = beartype.beartype(conf=beartype.BeartypeConf(hint_overrides=beartype.FrozenDict({Self: Any})))
+jaxtyping.install_import_hook("landmass", "tests.conftest.check_types")
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_compilation_cache_dir", str(CACHE))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+
+# For the processes that tests start; matplotlib reads its line at import.
+os.environ["JAX_COMPILATION_CACHE_DIR"] = str(CACHE)
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+os.environ["MPLBACKEND"] = "Agg"
+
+hypothesis.settings.register_profile("landmass", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("landmass")

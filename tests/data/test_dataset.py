@@ -1,0 +1,70 @@
+"""Dataset: events with their sample space; what cannot be modelled is refused by name."""
+
+import numpy as np
+import pytest
+
+from landmass import Bounded, Circular, DataError, Dataset, Positive, Real, Schema
+
+X = np.array([[1.0, 10.0], [2.0, 20.0], [3.0, 15.0]])
+AB = Schema.real(["a", "b"])
+
+
+def test_rows_are_taken_in_the_order_given():
+    part = Dataset(X, AB, name="mine").take(np.array([2, 0]))
+    np.testing.assert_array_equal(part.X, X[[2, 0]])
+    assert (part.name, len(part)) == ("mine", 2)
+
+
+def test_schema_is_changed_only_for_the_same_names():
+    data = Dataset(X, AB)
+    positive = Schema((Positive(name="a"), Real(name="b")))
+    assert data.with_schema(positive).schema == positive
+    with pytest.raises(DataError, match=r"\['b', 'a'\] are not the data's \['a', 'b'\]"):
+        data.with_schema(Schema.real(["b", "a"]))
+
+
+def test_number_of_columns_must_be_the_schemas():
+    with pytest.raises(DataError, match="2 columns of data for a schema of 1"):
+        Dataset(X, Schema.real(["a"]))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_number_that_is_not_finite_is_named_with_column_and_row(value):
+    broken = X.copy()
+    broken[1:, 1] = value
+    with pytest.raises(DataError, match=rf"column 'b' holds {value} \(row 1; 2 such values\).*remove or repair"):
+        Dataset(broken, AB)
+
+
+def test_wrapping_gives_back_the_container():
+    assert Dataset(X, AB).wrap(X) is X
+    data = Dataset(X, AB, container=lambda values, names: (names, values.sum()))
+    assert data.wrap(X) == (["a", "b"], 51.0)
+
+
+# A schema, events, and what the refusal says.
+UNFIT = {
+    "one event": (AB, X[:1], "at least 2 events, found 1"),
+    "no event": (AB, X[:0], "at least 2 events, found 0"),
+    "constant column": (AB, np.column_stack([X[:, 0], np.full(3, 7.0)]), "column 'b' is constant \\(always 7\\).*drop"),
+    "too wide": (AB, np.column_stack([X[:, 0], [0.0, 1.0, 1e300]]), "column 'b' spans 0 to 1e\\+300.*rescale"),
+    "above a bound": (
+        Schema((Real(name="a"), Bounded(name="b", low=0, high=15))),
+        X,
+        "column 'b' holds 20 \\(1 such values\\), but its schema allows 0 to 15",
+    ),
+    "below a bound": (Schema((Bounded(name="a", low=1.5, high=3), Real(name="b"))), X, "column 'a' holds 1 "),
+    "zero in a positive column": (Schema((Positive(name="a"), Real(name="b"))), X - [1.0, 0.0], "column 'a' holds 0 "),
+}
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_what_no_density_can_hold_is_refused(name):
+    schema, events, message = UNFIT[name]
+    with pytest.raises(DataError, match=message):
+        Dataset(events, schema).check_fit()
+
+
+def test_what_can_be_fitted_passes():
+    Dataset(X, AB).check_fit()
+    Dataset(X, Schema((Bounded(name="a", low=1, high=3), Circular(name="b", low=0, high=12)))).check_fit()

@@ -1,0 +1,122 @@
+"""The catalog: names of families, and what is said of those that are none."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator
+
+import landmass
+from landmass import Gaussian, SettingError, StoreError, UniformBox
+from landmass.catalog import FAMILIES, family, name_of
+from landmass.estimator.density import DensityEstimator
+
+X = np.random.default_rng(0).standard_normal((50, 2))
+
+
+def test_families_stand_from_the_box_to_the_stack():
+    assert list(FAMILIES) == [
+        "uniform_box",
+        "gaussian",
+        "histogram",
+        "gaussian_mixture",
+        "kernel_density",
+        "spline_flow",
+        "stack",
+    ]
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_family_is_found_by_both_of_its_names(name):
+    cls = family(name)
+    assert family(FAMILIES[name]) is cls
+    assert issubclass(cls, DensityEstimator)
+    assert issubclass(cls, BaseEstimator)
+    assert name_of(cls()) == name
+
+
+@pytest.mark.parametrize("typo, meant", [("kernel_densty", "kernel_density"), ("Gausian", "Gaussian"), ("box", None)])
+def test_typo_gets_a_suggestion_and_the_list(typo, meant):
+    with pytest.raises(SettingError, match=f"no family is called '{typo}'") as raised:
+        family(typo)
+    assert (f"did you mean {meant!r}?" in str(raised.value)) == (meant is not None)
+    assert "uniform_box, gaussian, histogram" in str(raised.value)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A saved Gaussian's folder."""
+    Gaussian().fit(X).save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def edit(path, **changes):
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+MANIFESTS = {
+    "unknown family": ({"family": "Cubist"}, "names an unknown family 'Cubist'"),
+    "module path as family": ({"family": "os.system"}, "names an unknown family"),
+    "another family": ({"family": "KernelDensity"}, "."),
+    "unknown setting": ({"family": "UniformBox", "settings": {"colour": "red"}}, "."),
+    "setting of a wrong type": (
+        {"family": "UniformBox", "settings": {"margin": "wide"}},
+        "are not those of UniformBox",
+    ),
+    "setting out of range": (
+        {"family": "UniformBox", "settings": {"margin": -1.0}},
+        "margin must be None or at least 0",
+    ),
+    "unknown field": ({"colour": "red"}, "is not what landmass writes there"),
+    "later version": ({"schema_version": 2}, "is not what landmass writes there"),
+    "other columns": ({"columns": {"columns": [{"kind": "real", "name": "z"}]}}, "columns are not the manifest's"),
+    "no columns": ({"columns": {"columns": []}}, "is not what landmass writes there"),
+}
+
+
+@pytest.mark.parametrize("case", MANIFESTS)
+def test_manifest_that_does_not_fit_is_not_loaded(saved, case):
+    changes, message = MANIFESTS[case]
+    edit(saved / "manifest.json", **changes)
+    with pytest.raises(StoreError, match=message):
+        landmass.load(saved)
+
+
+WEIGHTS = {
+    "changed hash": ({"sha256": "0" * 64}, "has changed since it was saved"),
+    "missing space": ({"space": None}, "is not what landmass writes there"),
+    "sizes of a wrong type": ({"sizes": {"a": "b"}}, "is not what landmass writes there"),
+}
+
+
+@pytest.mark.parametrize("case", WEIGHTS)
+def test_weights_that_do_not_fit_are_not_loaded(saved, case):
+    changes, message = WEIGHTS[case]
+    edit(saved / "weights.json", **changes)
+    with pytest.raises(StoreError, match=message):
+        landmass.load(saved)
+
+
+@pytest.mark.parametrize("sizes", [{}, {"components": -1}, {"components": 4}])
+def test_sizes_that_do_not_fit_are_not_loaded(tmp_path, sizes):
+    landmass.GaussianMixture(n_components=2, random_state=0).fit(X).save(tmp_path / "model")
+    edit(tmp_path / "model" / "weights.json", sizes=sizes)
+    with pytest.raises(StoreError, match=r"do not make a model|the model needs"):
+        landmass.load(tmp_path / "model")
+
+
+@pytest.mark.parametrize("name", ["weights.json", "weights.safetensors"])
+def test_missing_file_is_named(saved, name):
+    (saved / name).unlink()
+    with pytest.raises(StoreError, match=f"cannot read .*{name}"):
+        landmass.load(saved)
+
+
+def test_folder_that_holds_nothing_is_not_loaded(tmp_path):
+    with pytest.raises(StoreError, match=r"is not a run or model folder: it has no manifest.json"):
+        landmass.load(tmp_path)
+
+
+def test_saving_over_something_is_refused(saved):
+    with pytest.raises(StoreError, match="exists already"):
+        UniformBox().fit(X).save(saved)
