@@ -6,7 +6,7 @@ from scipy.special import logsumexp
 
 from landmass import Gaussian, SettingError, Stack, StoreError, UniformBox, load
 from landmass.data.batches import split
-from landmass.train.weights import mixture_weights
+from landmass.train.weights import stack_weights
 from tests.models.cases import data
 
 
@@ -22,7 +22,7 @@ def test_weights_are_chosen_by_parts_that_did_not_see_the_validation_part(fitted
     train, held_out = (events.take(rows) for rows in split(events, 0, test=0.0)[:2])
     scores = [part.fit_parts(train, held_out).score_samples(held_out) for part in (UniformBox(), Gaussian())]
     stack = Stack(estimators={"box": UniformBox(), "gaussian": Gaussian()}, random_state=0).fit(events)
-    np.testing.assert_allclose(stack.parameters_["weights"], mixture_weights(np.column_stack(scores)))
+    np.testing.assert_allclose(stack.parameters_["weights"], stack_weights(np.column_stack(scores)))
     assert stack.parameters_["weights"].sum() == pytest.approx(1.0)
 
 

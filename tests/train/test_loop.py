@@ -227,16 +227,17 @@ def counted_loss(model, batch, key):
     return -jnp.mean(jax.vmap(model.log_prob)(batch))
 
 
-def one_bell(key, member):
-    return IndependentNormal(jax.random.normal(key, (1,)), jnp.ones(1))
+def three_bells(key):
+    make = eqx.filter_vmap(lambda k: IndependentNormal(jax.random.normal(k, (1,)), jnp.ones(1)))
+    return make(jax.random.split(key, 3))
 
 
-ADAM = optax.adam(0.1)
+ADAM = optax.scale_by_adam()
 
 
 def descend(x, **settings):
-    defaults = {"max_steps": 110, "batch_size": 16, "members": 3, "patience": 9, "chunk_steps": 25}
-    learner = gradient(one_bell, counted_loss, ADAM, **{**defaults, **settings})
+    defaults = {"learning_rate": 0.1, "max_steps": 110, "batch_size": 16, "patience": 9, "chunk_steps": 25}
+    learner = gradient(three_bells, counted_loss, ADAM, **{**defaults, **settings})
     return run(learner, x, x, KEY, lambda record: None)
 
 
@@ -248,13 +249,16 @@ def test_a_step_is_traced_once_a_fit_and_not_at_all_in_a_refit():
     again = descend(x)
     assert TRACES == [(16, 1)]
     np.testing.assert_array_equal(first.model.components.mean, again.model.components.mean)
+    # Neither fewer steps, nor a smaller learning rate, nor a few more events ask for another program.
+    descend(jnp.pad(x, ((0, 15), (0, 0)))[:60], max_steps=50, learning_rate=0.03)
+    assert TRACES == [(16, 1)]
     descend(x, batch_size=8)
     assert TRACES == [(16, 1), (8, 1)]
 
 
 def test_members_are_averaged_and_each_finds_the_mean():
     x = jnp.asarray(2.0 + np.random.default_rng(2).standard_normal((64, 1)), jnp.float32)
-    model = descend(x).model
+    model = descend(x, max_steps=400).model
     assert model.components.mean.shape == (3, 1)
     np.testing.assert_allclose(model.components.mean, float(x.mean()), atol=0.3)
     bells = stats.norm(model.components.mean, model.components.scale)

@@ -55,11 +55,10 @@ class Spline(eqx.Module):
         # A product with a one-hot row: many times faster than a gather under vmap, on every device.
         started = jnp.pad((value >= knots[1:-1]).astype(value.dtype), 1, constant_values=(1, 0))
         chosen = started[:-1] - started[1:]
-        bins = jnp.stack(
-            [self.x[:-1], jnp.diff(self.x), self.y[:-1], jnp.diff(self.y), self.slope[:-1], self.slope[1:]]
+        (x0, x1), (y0, y1), (d0, d1) = (
+            ((ends[:-1] * chosen).sum(), (ends[1:] * chosen).sum()) for ends in (self.x, self.y, self.slope)
         )
-        x0, width, y0, height, d0, d1 = (bins * chosen[None, :]).sum(-1)
-        return x0, width, y0, height, d0, d1
+        return x0, x1 - x0, y0, y1 - y0, d0, d1
 
 
 def _rational_quadratic(
@@ -98,7 +97,7 @@ def spline_from_parameters(
     slope = smallest + (1.0 - smallest) * jax.nn.softplus(slopes + 0.541324854612918)
     first = jnp.where(unit_ends, 1.0, slope[0])
     last = jnp.where(unit_ends, 1.0, jnp.where(periodic, slope[0], slope[-1]))
-    slope = slope.at[0].set(first).at[-1].set(last)
+    slope = jnp.concatenate([first[None], slope[1:-1], last[None]])
     return Spline(_knots(widths, low, high, smallest), _knots(heights, low, high, smallest), slope)
 
 

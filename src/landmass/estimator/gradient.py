@@ -1,15 +1,14 @@
 """Estimators that follow stochastic gradients, several members side by side."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Integer
+from jaxtyping import Array, Float
 
 from landmass.core.capabilities import AbstractDensity
 from landmass.data.dataset import Dataset
@@ -32,7 +31,10 @@ AVERAGE = 0.99
 
 # After validation has had its say, training goes on over all events: for this share of the steps, from this share of
 # the learning rate.
-REFIT_STEPS, REFIT_RATE = 0.3, 0.3
+REFIT_STEPS, REFIT_RATE = 0.5, 0.4
+
+# Made once: learners with the same optimiser share their compiled programs.
+OPTIMISER = optax.chain(optax.clip_by_global_norm(5.0), optax.scale_by_adam(b2=0.99))
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -59,39 +61,36 @@ class GradientEstimator(SelectingEstimator, ABC):
     members: int = 8
 
     @abstractmethod
-    def _member(self, space: Space, n: int) -> Callable[[Key, Integer[Array, ""]], AbstractDensity]:
-        """What makes a fresh member for `n` events, from a key and the member's number."""
+    def _members(self, space: Space, n: int, key: Key) -> AbstractDensity:
+        """Fresh members for `n` events, as one model whose arrays carry a leading axis of members."""
 
     def _learner(self, space: Space, z: Float[Array, "events columns"]) -> Learner:
         steps = self.max_steps or min(int(2 * len(z) ** 0.75), MOST_STEPS)
-        return self._descent(self._member(space, len(z)), steps, self.learning_rate)
+        return self._descent(lambda key: self._members(space, len(z), key), steps, steps, self.learning_rate)
 
     def refit(self, data: Dataset) -> None:
-        taken = self.history_[-1].step if self.history_ else 0
-        steps = int(REFIT_STEPS * taken)
-        if not steps:
+        if not self.history_:
             return
-        members = self.model_.components
-
-        def member(key: Key, index: Integer[Array, ""]) -> AbstractDensity:
-            return jax.tree.map(lambda leaf: leaf[index] if eqx.is_array(leaf) else leaf, members)
-
-        learner = replace(self._descent(member, steps, REFIT_RATE * self.learning_rate), patience=None)
+        last, members = list(self.history_)[-1], self.model_.components
+        steps, planned = math.ceil(REFIT_STEPS * last.step), last.max_steps
+        learner = self._descent(lambda key: members, steps, planned, REFIT_RATE * self.learning_rate)
         z, nothing = jnp.asarray(self.space_.forward(data.X)[0]), jnp.zeros((0, len(self.space_)))
         # Another seed than the fit's: it is not to see the same batches again.
-        self.model_ = loop.run(learner, z, nothing, jax.random.key(self._seed() + 1), silent).model
+        key = jax.random.key(self._seed() + 1)
+        self.model_ = loop.run(replace(learner, patience=None), z, nothing, key, silent).model
 
-    def _descent(self, member: Callable, steps: int, learning_rate: float) -> Learner:
+    def _descent(self, members: Callable, steps: int, planned: int, learning_rate: float) -> Learner:
         return gradient(
-            member,
+            members,
             negative_log_likelihood,
-            _optimiser(learning_rate, steps),
+            OPTIMISER,
+            learning_rate=learning_rate,
             max_steps=steps,
             batch_size=self.batch_size,
-            members=self.members,
             patience=self.patience,
             average=AVERAGE,
-            chunk_steps=max(steps // LOOKS, 1),
+            # Of the first training's length, so that learning again compiles nothing.
+            chunk_steps=max(planned // LOOKS, 1),
         )
 
     def _check_settings(self) -> None:
@@ -105,10 +104,3 @@ class GradientEstimator(SelectingEstimator, ABC):
 def negative_log_likelihood(model: AbstractDensity, batch: Float[Array, "batch columns"], key: Key) -> Scalar:
     """Minus the mean log-density of a batch, in nats: the loss that maximum likelihood asks for."""
     return -jnp.mean(jax.vmap(model.log_prob)(batch))
-
-
-@lru_cache
-def _optimiser(learning_rate: float, max_steps: int) -> optax.GradientTransformation:
-    warm_up = min(50, max_steps // 2)
-    schedule = optax.warmup_cosine_decay_schedule(0.0, learning_rate, warm_up, max_steps, 0.01 * learning_rate)
-    return optax.chain(optax.clip_by_global_norm(5.0), optax.adam(schedule, b2=0.99))

@@ -1,6 +1,6 @@
 """Spline flow: an autoregressive flow of rational-quadratic splines, averaged over an ensemble."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -122,30 +122,28 @@ class SplineFlow(GradientEstimator):
     waves: int = 16
     smoothness: float = 0.5
 
-    def _member(self, space: Space, n: int) -> Callable[[Key, Integer[Array, ""]], Flow]:
-        return self._flow(space, self.n_bins or int(np.clip(round(1.1 * np.cbrt(n)), 8, 24)))
+    def _members(self, space: Space, n: int, key: Key) -> AbstractDensity:
+        return self._flows(space, self.n_bins or int(np.clip(round(1.1 * np.cbrt(n)), 8, 24)), key)
 
-    def _flow(self, space: Space, n_bins: int) -> Callable[[Key, Integer[Array, ""]], Flow]:
+    def _flows(self, space: Space, n_bins: int, key: Key) -> AbstractDensity:
         kinds: tuple[Kind, ...] = tuple(
             "line" if line else "circle" if circle else "interval"
             for line, circle in zip(space.on_line, space.periodic, strict=True)
         )
-        orders = jnp.asarray(_orders(len(space), self.members))
 
-        def flow(key: Key, index: Integer[Array, ""]) -> Flow:
+        def flow(key: Key, order: Integer[Array, " columns"]) -> Flow:
             conditioners = []
             for i, layer_key in enumerate(jax.random.split(key, self.layers)):
                 network = MaskedNetwork(len(kinds), self.waves, 3 * n_bins + 1, self.hidden, self.depth, layer_key)
-                order = orders[index] if i % 2 == 0 else orders[index][::-1]
-                conditioners.append(SplineConditioner(network, order, kinds, self.waves, self.smoothness))
+                layer_order = order if i % 2 == 0 else order[::-1]
+                conditioners.append(SplineConditioner(network, layer_order, kinds, self.waves, self.smoothness))
             return Flow(tuple(conditioners))
 
-        return flow
+        orders = jnp.asarray(_orders(len(space), self.members))
+        return eqx.filter_jit(eqx.filter_vmap(flow))(jax.random.split(key, self.members), orders)
 
     def _empty(self, space: Space, sizes: Mapping[str, int]) -> AbstractDensity:
-        keys = jax.random.split(jax.random.key(0), self.members)
-        flows = eqx.filter_vmap(self._flow(space, sizes["n_bins"]))(keys, jnp.arange(self.members))
-        return Mixture(jnp.zeros(self.members), flows)
+        return Mixture(jnp.zeros(self.members), self._flows(space, sizes["n_bins"], jax.random.key(0)))
 
     def _sizes(self) -> dict[str, int]:
         # A network gives a column widths and heights of its bins, and the slopes at their ends.

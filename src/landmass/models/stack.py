@@ -7,7 +7,6 @@ from typing import ClassVar, Self
 
 import msgspec
 import numpy as np
-from scipy.special import logsumexp
 
 from landmass.core.capabilities import Likelihood
 from landmass.data.dataset import Dataset
@@ -18,13 +17,15 @@ from landmass.models.kernel_density import KernelDensity
 from landmass.models.uniform_box import UniformBox
 from landmass.store import read_json, write_json
 from landmass.train.progress import Listener
-from landmass.train.weights import mixture_weights
+from landmass.train.weights import mixture_log_prob, stack_weights
 from landmass.types import HostEvents, LogDensities
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Stack(DensityEstimator):
-    """Mixture of densities of several families; its weights are chosen on validation under a weak prior.
+    """Mixture of densities of several families, weighted by their score on validation under a weak prior.
+
+    Parts enter where validation shows beyond its noise that they help; the others have weight zero.
 
     Args:
         estimators: the densities to fit, by name; None takes a box, a Gaussian mixture and a kernel density.
@@ -87,11 +88,11 @@ class Stack(DensityEstimator):
         if unlike or not fitted:
             raise SettingError(f"a stack needs parts whose likelihood is exact; {unlike or 'there are none'}")
         self.parts_ = dict(fitted)
-        self.weights_ = mixture_weights(np.column_stack([scores[name] for name in fitted]))
+        self.weights_ = stack_weights(np.column_stack([scores[name] for name in fitted]))
 
     def _log_prob(self, X: HostEvents) -> LogDensities:
         each = np.column_stack([part._log_prob(X) for part in self.parts_.values()])
-        return np.asarray(logsumexp(each + np.log(self.weights_), axis=1))
+        return mixture_log_prob(each, self.weights_)
 
     def _draw(self, n: int, random_state: np.random.RandomState) -> HostEvents:
         counts = random_state.multinomial(n, self.weights_)

@@ -42,15 +42,18 @@ class MaskedNetwork(eqx.Module):
         """
         sizes = [(columns - 1) * inputs, *[width] * depth, (columns - 1) * outputs]
         shapes = list(itertools.pairwise(sizes)) if columns > 1 else []
-        keys = jax.random.split(key, 2 * max(len(shapes), 1))
-        # He's scale for the hidden layers; the last starts small, so that every spline starts near the identity.
+        # He's scale for the hidden layers; the last starts small, so that every spline starts near the identity. The
+        # first units are spread over their inputs' range.
         gains = [math.sqrt(2.0 / fan_in) for fan_in, _ in shapes[:-1]] + [0.1 / math.sqrt(width)]
-        self.weights = tuple(g * jax.random.normal(k, s) for g, k, s in zip(gains, keys, shapes, strict=False))
-        # Spread the first units over their inputs' range.
-        spread = [0.3, *[0.0] * depth]
-        self.biases = tuple(
-            b * jax.random.normal(k, s[1:]) for b, k, s in zip(spread, keys[len(shapes) :], shapes, strict=False)
-        )
+        spreads = [0.3, *[0.0] * depth]
+        # One draw for all: each draw of its own would be compiled on its own.
+        draw = jax.random.normal(key, (sum((rows + 1) * units for rows, units in shapes),))
+        weights, biases, used = [], [], 0
+        for (rows, units), gain, spread in zip(shapes, gains, spreads, strict=False):
+            weights.append(gain * draw[used : used + rows * units].reshape(rows, units))
+            biases.append(spread * draw[used + rows * units : used + (rows + 1) * units])
+            used += (rows + 1) * units
+        self.weights, self.biases = tuple(weights), tuple(biases)
         self.first = jnp.zeros(outputs)
         self.columns = columns
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import logsumexp
 
 from landmass.data.builtin import DATASETS, truth
 from landmass.data.builtin.truth import Truth
@@ -24,6 +23,7 @@ from landmass.models.gaussian_mixture import GaussianMixture
 from landmass.models.stack import Stack
 from landmass.models.uniform_box import UniformBox
 from landmass.train.progress import Progress
+from landmass.train.weights import mixture_log_prob
 from landmass.types import HostEvents
 
 Scores = dict[str, Float[np.ndarray, " _"]]
@@ -155,7 +155,7 @@ def score_all(rungs: dict[str, DensityEstimator], X: HostEvents) -> Scores:
     for name, rung in rungs.items():
         if isinstance(rung, Stack) and all(part in scores for part in rung.parts_):
             each = np.column_stack([scores[part] for part in rung.parts_])
-            scores[name] = np.asarray(logsumexp(each + np.log(rung.weights_), axis=1))
+            scores[name] = mixture_log_prob(each, rung.weights_)
         else:
             scores[name] = rung.score_samples(X)
     return scores

@@ -6,7 +6,7 @@ A learner compares equal to another that would compile to the same program, so t
 import math
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -20,6 +20,24 @@ from landmass.types import Key, Scalar, Tree
 
 # Rows that a pass reads at a time: bounds the memory of a pass.
 BLOCK = 4096
+
+
+class Rows(NamedTuple):
+    """Training events on the device, with rows of padding behind them: close numbers of events share a program.
+
+    Args:
+        x: the events, then padding, shape (places, columns).
+        n: how many events there are.
+    """
+
+    x: Float[Array, "places columns"]
+    n: Integer[Array, ""]
+
+
+def padded(x: Float[Array, "events columns"]) -> Rows:
+    """Events with padding up to the next of 1, 1.25, 1.5, 1.75, 2, 2.5, … times a power of two."""
+    quarter = 1 << max((len(x) - 1).bit_length() - 3, 0)
+    return Rows(jnp.pad(x, ((0, -len(x) % quarter), (0, 0))), jnp.int32(len(x)))
 
 
 @dataclass(frozen=True)
@@ -38,7 +56,7 @@ class Learner:
     """
 
     init: Callable[[Key, Float[Array, "events columns"]], Tree] = field(compare=False)
-    step: Callable[[Tree, Float[Array, "events columns"], Key], tuple[Tree, Array]]
+    step: Callable[[Tree, "Rows", Key], tuple[Tree, Array]]
     model: Callable[[Tree], Any]
     max_steps: int = 1
     chunk_steps: int = 1
@@ -129,49 +147,49 @@ def expectation_maximisation(
 
 
 def gradient(
-    init: Callable[[Key, Integer[Array, ""]], AbstractModel],
+    members: Callable[[Key], AbstractModel],
     loss: Callable[[Any, Float[Array, "batch columns"], Key], Scalar],
     optimiser: optax.GradientTransformation,
     *,
+    learning_rate: float,
     max_steps: int,
     batch_size: int,
-    members: int,
-    patience: int,
+    patience: int | None,
     average: float = 0.0,
     chunk_steps: int = 100,
 ) -> Learner:
     """A learner that follows stochastic gradients of a loss, for several members side by side.
 
+    The learning rate rises over 50 steps and falls along a cosine to a hundredth at `max_steps`.
+
     Args:
-        init: a fresh model from a key and the member's number.
+        members: the first models, as one whose arrays carry a leading axis of members.
         loss: mean loss of a batch; a function defined at module level, or each fit compiles anew.
-        optimiser: an Optax transformation; made once for equal settings, or each fit compiles anew.
+        optimiser: an Optax transformation that leaves the learning rate to us; the same object for each fit, or each
+            fit compiles anew.
+        learning_rate: its greatest value.
         max_steps: the most steps.
         batch_size: events a step and member, drawn with replacement.
-        members: how many models.
-        patience: chunks without improvement before stopping.
+        patience: chunks without improvement before stopping; None goes on to the end.
         average: decay of the running average of the weights that is validated and kept; 0 keeps the last weights.
         chunk_steps: steps between looks at the validation score.
     """
 
-    def init_members(key: Key, x: Float[Array, "events columns"]) -> "Descent":
-        def one(key: Key, member: Integer[Array, ""]) -> Descent:
-            model = init(key, member)
-            weights = eqx.filter(model, eqx.is_inexact_array)
-            return Descent(model, weights, optimiser.init(weights), jnp.ones(()), jnp.zeros((), jnp.int32))
-
-        return eqx.filter_jit(eqx.filter_vmap(one))(jax.random.split(key, members), jnp.arange(members))
+    def init(key: Key, x: Float[Array, "events columns"]) -> "Descent":
+        models = members(key)
+        weights = eqx.filter(models, eqx.is_inexact_array)
+        count = jax.tree.leaves(weights)[0].shape[0]
+        moments = _first_moments(optimiser, weights)
+        rate = jnp.full(count, learning_rate, jnp.float32)
+        return Descent(models, weights, moments, rate, jnp.full(count, max_steps), jnp.zeros(count, jnp.int32))
 
     step = _GradientStep(loss, optimiser, batch_size, average)
-    return Learner(
-        init_members,
-        step,
-        _ensemble,
-        max_steps,
-        chunk_steps,
-        patience=patience,
-        slow_down=_slow_down,
-    )
+    return Learner(init, step, _ensemble, max_steps, chunk_steps, patience=patience, slow_down=_slow_down)
+
+
+@eqx.filter_jit
+def _first_moments(optimiser: optax.GradientTransformation, weights: Tree) -> Tree:
+    return eqx.filter_vmap(optimiser.init)(weights)
 
 
 class Descent(eqx.Module):
@@ -181,7 +199,8 @@ class Descent(eqx.Module):
         model: the models being trained, with a leading axis of members.
         average: running average of the models' weights.
         moments: the optimiser's state.
-        rate: what the optimiser's updates are scaled by, a member.
+        rate: the greatest learning rate, a member.
+        max_steps: steps after which the learning rate has fallen, a member.
         steps: steps taken, a member.
     """
 
@@ -189,6 +208,7 @@ class Descent(eqx.Module):
     average: Tree
     moments: Tree
     rate: Float[Array, "..."]
+    max_steps: Integer[Array, "..."]
     steps: Integer[Array, "..."]
 
 
@@ -196,7 +216,7 @@ class Descent(eqx.Module):
 class _ClosedForm:
     accumulate: Callable
 
-    def __call__(self, state: Tree, x: Float[Array, "events columns"], key: Key) -> tuple[Tree, Array]:
+    def __call__(self, state: Tree, x: Rows, key: Key) -> tuple[Tree, Array]:
         stats = _over_blocks(lambda stats, block, weight: self.accumulate(stats, block, weight), state, x)
         return stats, jnp.zeros(())
 
@@ -207,14 +227,14 @@ class _ExpectationMaximisation:
     accumulate: Callable
     maximise: Callable
 
-    def __call__(self, state: Tree, x: Float[Array, "events columns"], key: Key) -> tuple[Tree, Array]:
+    def __call__(self, state: Tree, x: Rows, key: Key) -> tuple[Tree, Array]:
         def add(carry: tuple[Tree, Scalar], block: Array, weight: Array) -> tuple[Tree, Scalar]:
             stats, total = carry
             stats, log_likelihood = self.accumulate(state, stats, block, weight)
             return stats, total + log_likelihood
 
         stats, total = _over_blocks(add, (self.empty(state), jnp.zeros(())), x)
-        return self.maximise(state, stats), -total / x.shape[0]
+        return self.maximise(state, stats), -total / x.n.astype(total.dtype)
 
 
 @dataclass(frozen=True)
@@ -224,28 +244,36 @@ class _GradientStep:
     batch_size: int
     average: float
 
-    def __call__(self, state: Descent, x: Float[Array, "events columns"], key: Key) -> tuple[Descent, Array]:
+    def __call__(self, state: Descent, x: Rows, key: Key) -> tuple[Descent, Array]:
         keys = jax.random.split(key, state.rate.size)
         return eqx.filter_vmap(self._one, in_axes=(eqx.if_array(0), None, 0))(state, x, keys)
 
-    def _one(self, state: Descent, x: Float[Array, "events columns"], key: Key) -> tuple[Descent, Scalar]:
+    def _one(self, state: Descent, x: Rows, key: Key) -> tuple[Descent, Scalar]:
         rows, noise = jax.random.split(key)
-        batch = x[jax.random.randint(rows, (self.batch_size,), 0, x.shape[0])]
+        batch = x.x[jax.random.randint(rows, (self.batch_size,), 0, x.n)]
         loss, slopes = eqx.filter_value_and_grad(self.loss)(state.model, batch, noise)
         weights = eqx.filter(state.model, eqx.is_inexact_array)
         # Optax multiplies its integer step count with floats.
         with jax.numpy_dtype_promotion("standard"):
             updates, moments = self.optimiser.update(slopes, state.moments, weights)
-        model = eqx.apply_updates(state.model, jax.tree.map(lambda u: u * state.rate, updates))
-        steps = state.steps + 1
+        step, max_steps = state.steps.astype(loss.dtype), state.max_steps.astype(loss.dtype)
+        rate = state.rate * _schedule(step, max_steps)
+        model = eqx.apply_updates(state.model, jax.tree.map(lambda update: -rate * update, updates))
         # Early on the average is short, so that it is not of the random first weights.
-        decay = jnp.minimum(self.average, state.steps.astype(loss.dtype) / (state.steps.astype(loss.dtype) + 10.0))
+        decay = jnp.minimum(self.average, step / (step + 10.0))
         fresh = eqx.filter(model, eqx.is_inexact_array)
         average = jax.tree.map(lambda old, new: new + decay * (old - new), state.average, fresh)
-        return Descent(model, average, moments, state.rate, steps), loss
+        return Descent(model, average, moments, state.rate, state.max_steps, state.steps + 1), loss
 
 
-def _no_step(state: Tree, x: Float[Array, "events columns"], key: Key) -> tuple[Tree, Array]:
+def _schedule(step: Scalar, max_steps: Scalar) -> Scalar:
+    """Share of the learning rate: a linear rise over 50 steps, or half of a short training, then a cosine to 0.01."""
+    rise = jnp.maximum(jnp.minimum(50.0, max_steps / 2.0), 1.0)
+    fallen = jnp.clip((step - rise) / jnp.maximum(max_steps - rise, 1.0), 0.0, 1.0)
+    return jnp.minimum((step + 1.0) / rise, 0.01 + 0.99 * 0.5 * (1.0 + jnp.cos(jnp.pi * fallen)))
+
+
+def _no_step(state: Tree, x: Rows, key: Key) -> tuple[Tree, Array]:
     return state, jnp.zeros(())
 
 
@@ -263,11 +291,11 @@ def _slow_down(state: Descent, factor: float) -> Descent:
     return eqx.tree_at(lambda s: s.rate, state, state.rate * factor)
 
 
-def _over_blocks(add: Callable, carry: Tree, x: Float[Array, "events columns"]) -> Tree:
-    """Fold `add(carry, block, weight)` over blocks of rows; the last block is padded with weight 0."""
-    n, columns = x.shape
-    size = min(BLOCK, n)
-    blocks = -(-n // size)
-    padded = jnp.pad(x, ((0, blocks * size - n), (0, 0))).reshape(blocks, size, columns)
-    weights = (jnp.arange(blocks * size) < n).astype(x.dtype).reshape(blocks, size)
-    return jax.lax.scan(lambda c, block: (add(c, *block), None), carry, (padded, weights))[0]
+def _over_blocks(add: Callable, carry: Tree, rows: Rows) -> Tree:
+    """Fold `add(carry, block, weight)` over blocks of rows; padding has weight 0."""
+    places, columns = rows.x.shape
+    size = min(BLOCK, places)
+    blocks = -(-places // size)
+    x = jnp.pad(rows.x, ((0, blocks * size - places), (0, 0))).reshape(blocks, size, columns)
+    weights = (jnp.arange(blocks * size) < rows.n).astype(x.dtype).reshape(blocks, size)
+    return jax.lax.scan(lambda c, block: (add(c, *block), None), carry, (x, weights))[0]

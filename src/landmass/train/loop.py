@@ -1,6 +1,7 @@
 """The loop: compiled chunks of steps, validate, keep the best, report, repeat. It knows only `Learner`."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from jaxtyping import Array, Float
 
 from landmass.core.capabilities import AbstractDensity
 from landmass.errors import FitError
-from landmass.train.learner import Learner, Search, Selection
+from landmass.train.learner import Learner, Rows, Search, Selection, padded
 from landmass.train.progress import Listener, Progress
 from landmass.types import Key, Scalar, Tree
 
@@ -92,15 +93,17 @@ def _propose(search: Search, score: float | None) -> tuple[Any, Learner] | None:
 def _run_one(learner: Learner, train: Array, validation: Array, key: Key, listen: Listener) -> Outcome:
     began = time.perf_counter()
     init_key, step_key = jax.random.split(key)
-    state = learner.init(init_key, train)
+    state, rows = learner.init(init_key, train), padded(train)
     best, best_score, waited = state, -np.inf, 0
     history: list[Progress] = []
     step, rollbacks, previous = 0, 0, np.inf
     while step < learner.max_steps:
         stop = min(step + learner.chunk_steps, learner.max_steps)
-        fresh, losses = _advance(learner, state, train, step_key, jnp.int32(step), jnp.int32(stop))
+        fresh, losses = _advance(
+            learner.step, learner.chunk_steps, state, rows, step_key, jnp.int32(step), jnp.int32(stop)
+        )
         losses = np.asarray(losses)[: stop - step]
-        score = None if learner.patience is None else float(_score(learner, fresh, validation))
+        score = None if learner.patience is None else float(_score(learner.model, fresh, validation))
         # A step that breaks the state shows in its score, and in the loss only one step later.
         if not np.isfinite(losses).all() or (score is not None and np.isnan(score)):
             if learner.slow_down is None or rollbacks == MAX_ROLLBACKS:
@@ -135,18 +138,20 @@ def _run_one(learner: Learner, train: Array, validation: Array, key: Key, listen
 
 
 @eqx.filter_jit
-def _advance(learner: Learner, state: Tree, train: Array, key: Key, start: Array, stop: Array) -> tuple[Tree, Array]:
+def _advance(
+    step: Callable, chunk_steps: int, state: Tree, rows: Rows, key: Key, start: Array, stop: Array
+) -> tuple[Tree, Array]:
     """Take `chunk_steps` steps in one compiled program; those from `stop` on leave the state as it is."""
     arrays, rest = eqx.partition(state, eqx.is_array)
 
-    def take(arrays: Tree, step: Array) -> tuple[Tree, Array]:
+    def take(arrays: Tree, number: Array) -> tuple[Tree, Array]:
         def advance(arrays: Tree) -> tuple[Tree, Array]:
-            fresh, loss = learner.step(eqx.combine(arrays, rest), train, jax.random.fold_in(key, step))
+            fresh, loss = step(eqx.combine(arrays, rest), rows, jax.random.fold_in(key, number))
             return eqx.filter(fresh, eqx.is_array), jnp.mean(loss)
 
-        return jax.lax.cond(step < stop, advance, lambda arrays: (arrays, jnp.zeros(())), arrays)
+        return jax.lax.cond(number < stop, advance, lambda arrays: (arrays, jnp.zeros(())), arrays)
 
-    arrays, losses = jax.lax.scan(take, arrays, start + jnp.arange(learner.chunk_steps))
+    arrays, losses = jax.lax.scan(take, arrays, start + jnp.arange(chunk_steps))
     return eqx.combine(arrays, rest), losses
 
 
@@ -154,8 +159,8 @@ def log_probs(model: AbstractDensity, x: Float[Array, "events columns"]) -> Floa
     """Log-densities, a few rows at a time: what they need besides stays in a core's cache."""
     n, columns = x.shape
     blocks = -(-n // ROWS_AT_ONCE)
-    padded = jnp.pad(x, ((0, blocks * ROWS_AT_ONCE - n), (0, 0)), mode="edge")
-    found = jax.lax.map(jax.vmap(model.log_prob), padded.reshape(blocks, ROWS_AT_ONCE, columns))
+    filled = jnp.pad(x, ((0, blocks * ROWS_AT_ONCE - n), (0, 0)), mode="edge")
+    found = jax.lax.map(jax.vmap(model.log_prob), filled.reshape(blocks, ROWS_AT_ONCE, columns))
     return found.reshape(-1)[:n]
 
 
@@ -166,5 +171,5 @@ def mean_log_prob(model: AbstractDensity, x: Float[Array, "events columns"]) -> 
 
 
 @eqx.filter_jit
-def _score(learner: Learner, state: Tree, x: Float[Array, "events columns"]) -> Scalar:
-    return mean_log_prob(learner.model(state), x)
+def _score(model: Callable, state: Tree, x: Float[Array, "events columns"]) -> Scalar:
+    return mean_log_prob(model(state), x)

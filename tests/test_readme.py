@@ -1,0 +1,24 @@
+"""What the README shows, runs."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def test_python_example_runs_as_it_stands_on_fewer_events(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    example = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)[0]
+    assert "n=10_000" in example
+    names = {}
+    exec(example.replace("n=10_000", "n=300"), names)
+    assert names["ladder"].best_ in names["ladder"].rungs_
+    assert (tmp_path / "runs" / "mine" / "ledger.json").is_file()
+
+
+@pytest.mark.parametrize("command", ["make hello", "make test"])
+def test_commands_of_the_readme_are_targets_of_the_makefile(command):
+    assert command in README.read_text(encoding="utf-8")
+    assert f"\n{command.split()[1]}:" in (README.parent / "Makefile").read_text(encoding="utf-8")
