@@ -12,7 +12,9 @@ import jaxtyping
 CACHE = Path(__file__).parents[1] / ".cache" / "jax"
 
 # The hook decorates one method at a time, where beartype cannot know what Self is.
-check_types = beartype.beartype(conf=beartype.BeartypeConf(hint_overrides=beartype.FrozenDict({Self: Any})))
+check_types = beartype.beartype(
+    conf=beartype.BeartypeConf(is_pep484_tower=True, hint_overrides=beartype.FrozenDict({Self: Any}))
+)
 jaxtyping.install_import_hook("landmass", "tests.conftest.check_types")
 
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from landmass import Gaussian, SettingError, Stack, StoreError, UniformBox, load
+from landmass import Gaussian, GaussianMixture, SettingError, Stack, StoreError, UniformBox, load
 from landmass.data.batches import split
 from landmass.train.weights import stack_weights
 from tests.models.cases import data
@@ -72,3 +72,12 @@ def test_weights_that_are_none_are_not_loaded(fitted, tmp_path, weights):
     (tmp_path / "stack" / "weights.json").write_text(weights)
     with pytest.raises(StoreError, match="are not those of a stack"):
         load(tmp_path / "stack")
+
+
+def test_seed_of_the_stack_reaches_parts_without_their_own():
+    parts = {"box": UniformBox(), "mixture": GaussianMixture(n_components=2), "own": GaussianMixture(random_state=7)}
+    stack = Stack(estimators=parts, random_state=3)
+    stack.fit(data("plane", n=200))
+    assert stack.parts_["mixture"].random_state == 3
+    assert stack.parts_["own"].random_state == 7
+    assert parts["mixture"].random_state is None

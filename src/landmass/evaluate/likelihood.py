@@ -148,6 +148,7 @@ def surface(
     found = np.asarray(gains(jnp.asarray(pairs, jnp.float32)), np.float64).reshape(side, side)
     found = np.where(np.isnan(found), -np.inf, found)
     row, column = np.unravel_index(int(np.argmax(found)), found.shape)
+    peak = found.max()
     axes = tuple(entry.to_data(values) for entry, values in zip(entries, steps, strict=True))
     fitted = [
         float(entry.to_data(np.array([entry.leaf(estimator.model_)[entry.index]], float))[0]) for entry in entries
@@ -155,7 +156,8 @@ def surface(
     return Surface(
         (first.label, second.label),
         (axes[0], axes[1]),
-        found - found.max(),
+        # Where no pair of numbers makes the events possible, there is no peak to measure from.
+        found - peak if np.isfinite(peak) else found,
         (float(axes[0][row]), float(axes[1][column])),
         (fitted[0], fitted[1]),
         len(z),

@@ -27,7 +27,7 @@ from landmass.types import Key, Scalar
 SEED_EVENTS = 20_000
 
 # Numbers of components that programs are compiled for.
-ROOMS = (16, 256)
+ROOMS = (16, 64, 256)
 
 
 class Bells(eqx.Module):

@@ -30,7 +30,7 @@ class Stack(DensityEstimator):
     Args:
         estimators: the densities to fit, by name; None takes a box, a Gaussian mixture and a kernel density.
         validation_fraction: share of the events that `fit` keeps aside to choose the weights by.
-        random_state: seed of the split.
+        random_state: seed of the split, and of the parts that have none of their own.
     """
 
     _validates: ClassVar[bool] = True
@@ -74,13 +74,16 @@ class Stack(DensityEstimator):
     def _fit(self, train: Dataset, validation: Dataset, listen: Listener) -> None:
         parts = self.estimators
         if parts is None:
-            seed = self.random_state
             parts = {
                 "uniform_box": UniformBox(),
-                "gaussian_mixture": GaussianMixture(random_state=seed),
-                "kernel_density": KernelDensity(random_state=seed),
+                "gaussian_mixture": GaussianMixture(),
+                "kernel_density": KernelDensity(),
             }
-        fitted = {name: part.fresh().fit_parts(train, validation, listen) for name, part in parts.items()}
+        fitted = {name: part.fresh() for name, part in parts.items()}
+        for part in fitted.values():
+            if part.get_params(deep=False).get("random_state", 0) is None:
+                part.set_params(random_state=self.random_state)
+            part.fit_parts(train, validation, listen)
         self._weigh(fitted, {name: part.score_samples(validation) for name, part in fitted.items()})
 
     def _weigh(self, fitted: Mapping[str, DensityEstimator], scores: Mapping[str, LogDensities]) -> None:
