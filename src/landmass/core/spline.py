@@ -10,55 +10,95 @@ from landmass.types import Scalar
 
 
 class Spline(eqx.Module):
-    """A smooth increasing map through knots; beyond the outer knots it goes on as a straight line.
+    """A smooth increasing map of an interval onto itself through knots; beyond it goes on as a straight line.
+
+    It is kept as what a network gives, not as knots: only the one bin that holds a value is ever completed.
 
     Args:
-        x: knots' positions, increasing, shape (knots,).
-        y: knots' values, increasing, shape (knots,).
-        slope: derivatives at the knots, above zero, shape (knots,).
+        low: lower end of the interval.
+        high: upper end.
+        widths: of the bins, above zero, summing to the interval's length, shape (bins,).
+        heights: of the bins, likewise.
+        slopes: unconstrained derivatives at the knots, shape (bins + 1,); `slope` has them as they are.
+        first: derivative at the lower end, which takes the place of the first one of `slopes`.
+        last: derivative at the upper end, likewise.
+        smallest: least derivative.
 
     Source: Gregory & Delbourgo 1982; Durkan, Bekasov, Murray & Papamakarios 2019 (neural spline flows).
     """
 
-    x: Float[Array, " knots"]
-    y: Float[Array, " knots"]
-    slope: Float[Array, " knots"]
+    low: Scalar
+    high: Scalar
+    widths: Float[Array, " bins"]
+    heights: Float[Array, " bins"]
+    slopes: Float[Array, " knots"]
+    first: Scalar
+    last: Scalar
+    smallest: float = eqx.field(static=True)
+
+    @property
+    def x(self) -> Float[Array, " knots"]:
+        """The knots' positions."""
+        return jnp.concatenate([self.low[None], self._inner(self.widths), self.high[None]])
+
+    @property
+    def y(self) -> Float[Array, " knots"]:
+        """The knots' values."""
+        return jnp.concatenate([self.low[None], self._inner(self.heights), self.high[None]])
+
+    @property
+    def slope(self) -> Float[Array, " knots"]:
+        """The derivatives at the knots."""
+        return jnp.concatenate([self.first[None], _slope(self.slopes[1:-1], self.smallest), self.last[None]])
 
     def __call__(self, x: Scalar) -> tuple[Scalar, Scalar]:
         """Map x; also the log of the derivative there."""
-        inside = _clamp(x, self.x[0], self.x[-1])
-        x0, width, y0, height, d0, d1 = self._bin(self.x, inside)
+        inside = _clamp(x, self.low, self.high)
+        x0, width, y0, height, d0, d1 = self._bin(self.widths, inside)
         s = height / width
         t = _clamp((inside - x0) / width, 0.0, 1.0)
         y, log_slope = _rational_quadratic(t, y0, height, s, d0, d1)
-        below = jnp.where(x < self.x[0], x - self.x[0], 0.0)
-        above = jnp.where(x > self.x[-1], x - self.x[-1], 0.0)
-        return y + self.slope[0] * below + self.slope[-1] * above, log_slope
+        return self._beyond(x, self.first, self.last) + self._within(y), log_slope
 
     def inverse(self, y: Scalar) -> tuple[Scalar, Scalar]:
         """The x whose value is y; also the log of the inverse's derivative there."""
-        inside = _clamp(y, self.y[0], self.y[-1])
-        x0, width, y0, height, d0, d1 = self._bin(self.y, inside)
+        inside = _clamp(y, self.low, self.high)
+        x0, width, y0, height, d0, d1 = self._bin(self.heights, inside)
         s = height / width
-        # q a root of a·t² + b·t + c = 0; this form of the root does not cancel when a is small.
-        rise, bend = (inside - y0) / height, (d0 + d1) / s - 2.0
+        # t is a root of a·t² + b·t + c = 0; this form of the root does not cancel when a is small.
+        rise, bend = _clamp((inside - y0) / height, 0.0, 1.0), (d0 + d1) / s - 2.0
         a = 1.0 - d0 / s + rise * bend
         b = d0 / s - rise * bend
         t = _clamp(2.0 * rise / (b + jnp.sqrt(jnp.maximum(b**2 + 4.0 * a * rise, 1e-12))), 0.0, 1.0)
         _, log_slope = _rational_quadratic(t, y0, height, s, d0, d1)
-        below = jnp.where(y < self.y[0], y - self.y[0], 0.0)
-        above = jnp.where(y > self.y[-1], y - self.y[-1], 0.0)
-        return x0 + width * t + below / self.slope[0] + above / self.slope[-1], -log_slope
+        return self._beyond(y, 1.0 / self.first, 1.0 / self.last) + self._within(x0 + width * t), -log_slope
 
-    def _bin(self, knots: Float[Array, " knots"], value: Scalar) -> tuple[Scalar, ...]:
-        """Left end, width, lower value, height and both slopes of the bin that holds `value` among `knots`."""
-        # A product with a one-hot row: many times faster than a gather under vmap, on every device.
-        started = jnp.pad((value >= knots[1:-1]).astype(value.dtype), 1, constant_values=(1, 0))
-        chosen = started[:-1] - started[1:]
-        (x0, x1), (y0, y1), (d0, d1) = (
-            ((ends[:-1] * chosen).sum(), (ends[1:] * chosen).sum()) for ends in (self.x, self.y, self.slope)
-        )
-        return x0, x1 - x0, y0, y1 - y0, d0, d1
+    def _bin(self, sizes: Float[Array, " bins"], value: Scalar) -> tuple[Scalar, ...]:
+        """Left end, width, lower value, height and both slopes of the bin that holds `value`, by widths or heights."""
+        # Products with rows of ones and zeros: many times faster than a gather under vmap, on every device.
+        started = jnp.pad((value >= self._inner(sizes)).astype(value.dtype), 1, constant_values=(1, 0))
+        before, chosen = started[1:], started[:-1] - started[1:]
+        is_first, is_last = chosen[0] > 0.0, chosen[-1] > 0.0
+        x0, y0 = (self.low + (each * before).sum() for each in (self.widths, self.heights))
+        # The last bin ends where the interval ends, whatever the sums have lost to rounding.
+        width = jnp.where(is_last, self.high - x0, (self.widths * chosen).sum())
+        height = jnp.where(is_last, self.high - y0, (self.heights * chosen).sum())
+        d0, d1 = (_slope((each * chosen).sum(), self.smallest) for each in (self.slopes[:-1], self.slopes[1:]))
+        return x0, width, y0, height, jnp.where(is_first, self.first, d0), jnp.where(is_last, self.last, d1)
+
+    def _inner(self, sizes: Float[Array, " bins"]) -> Float[Array, " inner"]:
+        """The knots between the ends. A product with a triangle of ones: `cumsum` takes bins² steps on a CPU."""
+        return self.low + sizes @ np.triu(np.ones((sizes.size, sizes.size - 1), sizes.dtype))
+
+    def _beyond(self, value: Scalar, first: Scalar, last: Scalar) -> Scalar:
+        """What the straight lines beyond the ends add."""
+        below = jnp.where(value < self.low, value - self.low, 0.0)
+        above = jnp.where(value > self.high, value - self.high, 0.0)
+        return first * below + last * above
+
+    def _within(self, value: Scalar) -> Scalar:
+        """The value without the rounding that carries it past an end."""
+        return value + jax.lax.stop_gradient(jnp.clip(value, self.low, self.high) - value)
 
 
 def _rational_quadratic(
@@ -92,20 +132,27 @@ def spline_from_parameters(
         smallest: least share of the interval that a bin's width, a bin's height, or a slope can have.
     """
     bins = (raw.size - 1) // 3
-    widths, heights, slopes = raw[:bins], raw[bins : 2 * bins], raw[2 * bins :]
+    slopes = raw[2 * bins :]
+    first, last = _slope(slopes[0], smallest), _slope(slopes[-1], smallest)
+    return Spline(
+        low,
+        high,
+        (high - low) * _shares(raw[:bins], smallest),
+        (high - low) * _shares(raw[bins : 2 * bins], smallest),
+        slopes,
+        jnp.where(unit_ends, 1.0, first),
+        jnp.where(unit_ends, 1.0, jnp.where(periodic, first, last)),
+        smallest,
+    )
+
+
+def _shares(raw: Float[Array, " bins"], smallest: float) -> Float[Array, " bins"]:
+    return smallest + (1.0 - smallest * raw.size) * jax.nn.softmax(raw)
+
+
+def _slope(raw: Array, smallest: float) -> Array:
     # softplus(v + log(e - 1)) is 1 at v = 0.
-    slope = smallest + (1.0 - smallest) * jax.nn.softplus(slopes + 0.541324854612918)
-    first = jnp.where(unit_ends, 1.0, slope[0])
-    last = jnp.where(unit_ends, 1.0, jnp.where(periodic, slope[0], slope[-1]))
-    slope = jnp.concatenate([first[None], slope[1:-1], last[None]])
-    return Spline(_knots(widths, low, high, smallest), _knots(heights, low, high, smallest), slope)
-
-
-def _knots(raw: Float[Array, " bins"], low: Scalar, high: Scalar, smallest: float) -> Float[Array, " knots"]:
-    shares = smallest + (1.0 - smallest * raw.size) * jax.nn.softmax(raw)
-    # Sums by a product with a triangle of ones: `cumsum` takes bins² steps on a CPU.
-    inner = low + (high - low) * (shares @ np.triu(np.ones((raw.size, raw.size - 1), raw.dtype)))
-    return jnp.concatenate([low[None], inner, high[None]])
+    return smallest + (1.0 - smallest) * jax.nn.softplus(raw + 0.541324854612918)
 
 
 def _clamp(value: Scalar, low: Scalar | float, high: Scalar | float) -> Scalar:
