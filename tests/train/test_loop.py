@@ -48,7 +48,7 @@ def walker(step=walk, **settings):
 def fit(learner, key=KEY):
     """The outcome, and everything that was reported."""
     heard = []
-    return run(learner, jnp.zeros((3, 1)), jnp.zeros((5, 1)), key, heard.append), heard
+    return run(learner, jnp.zeros((3, 1)), np.zeros((5, 1), np.float32), key, heard.append), heard
 
 
 def test_stops_when_the_score_no_longer_rises_and_keeps_the_best():
@@ -107,7 +107,7 @@ def always_nan_from_step_six(state, x, key):
 def test_nan_that_comes_back_is_an_error_that_keeps_the_best_state():
     heard = []
     with pytest.raises(Diverged, match=r"not finite after step 4.*learning rate") as raised:
-        run(walker(always_nan_from_step_six), jnp.zeros((3, 1)), jnp.zeros((5, 1)), KEY, heard.append)
+        run(walker(always_nan_from_step_six), jnp.zeros((3, 1)), np.zeros((5, 1), np.float32), KEY, heard.append)
     assert [record.kind for record in heard] == ["advanced", "rolled_back", "rolled_back", "rolled_back"]
     assert raised.value.outcome.model.mean == pytest.approx(-0.6, abs=1e-6)
     assert raised.value.outcome.score == pytest.approx(-0.5 * 0.6**2 - 0.5 * np.log(2 * np.pi), abs=1e-6)
@@ -187,7 +187,7 @@ def test_closed_form_reads_every_event_once():
         return total[0] + weight @ block, total[1] + weight.sum()
 
     learner = closed_form(lambda x: (jnp.zeros(1), jnp.zeros(())), add, sum_over_count)
-    model = run(learner, x, x[:1], KEY, print).model
+    model = run(learner, x, np.asarray(x[:1]), KEY, print).model
     assert model.mean == pytest.approx(float(np.mean(x)), abs=1e-6)
 
 
@@ -207,7 +207,7 @@ def test_expectation_maximisation_stops_when_it_no_longer_gains():
         max_steps=100,
         tolerance=1e-4,
     )
-    outcome = run(learner, x, x, KEY, lambda record: None)
+    outcome = run(learner, x, np.asarray(x), KEY, lambda record: None)
     assert outcome.model.mean == pytest.approx(float(x.mean()), abs=1e-5)
     assert outcome.history[-1].step <= 20
     best = -0.5 * float(x.var()) - 0.5 * np.log(2 * np.pi)
@@ -238,7 +238,7 @@ ADAM = optax.scale_by_adam()
 def descend(x, **settings):
     defaults = {"learning_rate": 0.1, "max_steps": 110, "batch_size": 16, "patience": 9, "chunk_steps": 25}
     learner = gradient(three_bells, counted_loss, ADAM, **{**defaults, **settings})
-    return run(learner, x, x, KEY, lambda record: None)
+    return run(learner, x, np.asarray(x), KEY, lambda record: None)
 
 
 def test_a_step_is_traced_once_a_fit_and_not_at_all_in_a_refit():

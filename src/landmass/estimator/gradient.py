@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float
 
@@ -74,7 +75,7 @@ class GradientEstimator(SelectingEstimator, ABC):
         last, members = list(self.history_)[-1], self.model_.components
         steps, planned = math.ceil(REFIT_STEPS * last.step), last.max_steps
         learner = self._descent(lambda key: members, steps, planned, REFIT_RATE * self.learning_rate)
-        z, nothing = jnp.asarray(self.space_.forward(data.X)[0]), jnp.zeros((0, len(self.space_)))
+        z, nothing = jnp.asarray(self.space_.forward(data.X)[0]), np.zeros((0, len(self.space_)))
         # Another seed than the fit's: it is not to see the same batches again.
         key = jax.random.key(self._seed() + 1)
         self.model_ = loop.run(replace(learner, patience=None), z, nothing, key, silent).model

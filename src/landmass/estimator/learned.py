@@ -23,12 +23,10 @@ from landmass.estimator.density import DensityEstimator, require
 from landmass.store import read_arrays, read_json, write_arrays, write_json
 from landmass.train import loop
 from landmass.train.learner import Learner, Selection
+from landmass.train.loop import ROWS, log_prob
 from landmass.train.progress import Listener, Progress
 from landmass.train.weights import mixture_weights
 from landmass.types import HostEvents, LogDensities
-
-# Rows evaluated at a time: one compiled shape for every data set, and results that do not depend on the batch.
-ROWS = 2048
 
 # A floor's share of the mass before validation has chosen it.
 FLOOR = 0.01
@@ -78,11 +76,11 @@ class LearnedEstimator(DensityEstimator, ABC):
     def _fit(self, train: Dataset, validation: Dataset, listen: Listener) -> None:
         self.space_ = Space.fit(train.schema, train.X, self._onto_line)
         self._check_space(self.space_)
-        z_train, z_validation = (jnp.asarray(self.space_.forward(part.X)[0]) for part in (train, validation))
+        z_train, z_validation = (self.space_.forward(part.X)[0] for part in (train, validation))
         listen(Progress("started"))
         try:
-            learner = self._learner(self.space_, z_train)
-            outcome = loop.run(learner, z_train, z_validation, jax.random.key(self._seed()), listen)
+            learner = self._learner(self.space_, jnp.asarray(z_train))
+            outcome = loop.run(learner, jnp.asarray(z_train), z_validation, jax.random.key(self._seed()), listen)
         except loop.Diverged as error:
             self._keep(error.outcome, z_validation)
             raise
@@ -98,7 +96,7 @@ class LearnedEstimator(DensityEstimator, ABC):
             model = eqx.tree_at(lambda b: b.log_weights, model, self.model_.log_weights)
         self.space_, self.model_ = chosen.space_, model
 
-    def _keep(self, outcome: loop.Outcome, z_validation: Float[Array, "held_out columns"]) -> None:
+    def _keep(self, outcome: loop.Outcome, z_validation: Float[np.ndarray, "held_out columns"]) -> None:
         model = self._settle(outcome.model)
         if isinstance(model, Blend) and len(z_validation):
             model = reweighted(model, z_validation)
@@ -163,26 +161,11 @@ def floored(density: AbstractDensity, box: Columnwise) -> Blend:
     return Blend(jnp.log(jnp.array([1.0 - FLOOR, FLOOR])), (density, box))
 
 
-def reweighted(blend: Blend, z: Float[Array, "held_out columns"]) -> Blend:
+def reweighted(blend: Blend, z: Float[np.ndarray, "held_out columns"]) -> Blend:
     """The same parts, with the weights that held-out events choose."""
-    parts = np.column_stack([log_prob(part, np.asarray(z)) for part in blend.parts])
+    parts = np.column_stack([log_prob(part, z) for part in blend.parts])
     log_weights = np.log(mixture_weights(parts)).astype(np.float32)
     return eqx.tree_at(lambda b: b.log_weights, blend, jnp.asarray(log_weights))
-
-
-def log_prob(model: AbstractDensity, Z: Float[np.ndarray, "events columns"]) -> LogDensities:
-    """Log-densities of coordinates, in blocks of one compiled shape."""
-    found = np.empty(len(Z))
-    for start in range(0, len(Z), ROWS):
-        block = Z[start : start + ROWS]
-        padded = np.concatenate([block, np.broadcast_to(block[:1], (ROWS - len(block), Z.shape[1]))])
-        found[start : start + ROWS] = np.asarray(_log_prob_block(model, jnp.asarray(padded)))[: len(block)]
-    return found
-
-
-@eqx.filter_jit
-def _log_prob_block(model: AbstractDensity, z: Float[Array, "rows columns"]) -> Float[Array, " rows"]:
-    return loop.log_probs(model, z)
 
 
 @eqx.filter_jit

@@ -27,6 +27,9 @@ LARGEST_FACTOR = 10.0
 # A surface is made of no more events than this.
 MOST_EVENTS = 20_000
 
+# Pairs of numbers that one compiled call takes.
+FEW = 64
+
 
 @dataclass(frozen=True)
 class Product:
@@ -130,22 +133,27 @@ def surface(
     model = second.put(first.put(estimator.model_, jnp.float32(first.start)), jnp.float32(second.start))
     each = jax.vmap(model.log_prob)(z)
 
-    @eqx.filter_jit
-    def gains(values: Float[Array, "pairs 2"]) -> Float[Array, " pairs"]:
+    @jax.jit
+    def some_gains(values: Float[Array, "few 2"]) -> Float[Array, " few"]:
         def one(pair: Float[Array, " 2"]) -> Float[Array, ""]:
             changed = second.put(first.put(model, pair[0]), pair[1])
             # The sum of differences, not the difference of sums: float32 would lose the peak in the total.
             return (jax.vmap(changed.log_prob)(z) - each).sum()
 
-        return jax.lax.map(one, values, batch_size=8)
+        return jax.lax.map(one, values)
+
+    def gains(pairs: Float[np.ndarray, "pairs 2"]) -> Float[np.ndarray, " pairs"]:
+        filled = np.pad(pairs, ((0, -len(pairs) % FEW), (0, 0)), mode="edge").astype(np.float32)
+        found = [np.asarray(some_gains(filled[i : i + FEW])) for i in range(0, len(pairs), FEW)]
+        return np.concatenate(found)[: len(pairs)]
 
     middle = np.array([first.start, second.start])
     steps = []
     for i, entry in enumerate(entries):
-        width = _width(lambda pairs: np.asarray(gains(jnp.asarray(pairs, jnp.float32))), entry, i, middle)
+        width = _width(gains, entry, i, middle)
         steps.append(entry.moved(np.linspace(-width, width, side)))
     pairs = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 2)
-    found = np.asarray(gains(jnp.asarray(pairs, jnp.float32)), np.float64).reshape(side, side)
+    found = gains(pairs).astype(np.float64).reshape(side, side)
     found = np.where(np.isnan(found), -np.inf, found)
     row, column = np.unravel_index(int(np.argmax(found)), found.shape)
     peak = found.max()

@@ -15,10 +15,15 @@ from landmass.core.capabilities import AbstractDensity
 from landmass.errors import FitError
 from landmass.train.learner import Learner, Rows, Search, Selection, padded
 from landmass.train.progress import Listener, Progress
-from landmass.types import Key, Scalar, Tree
+from landmass.types import Key, LogDensities, Tree
 
 MAX_ROLLBACKS = 3
 SLOWER = 0.3
+
+# Rows evaluated by one call: one compiled shape for every data set, and results that do not depend on the batch.
+ROWS = 2048
+
+# Rows evaluated at a time within a call: what they need besides stays in a core's cache.
 ROWS_AT_ONCE = 128
 
 
@@ -52,7 +57,7 @@ class Diverged(FitError):
 def run(
     learner: Learner | Selection,
     train: Float[Array, "events columns"],
-    validation: Float[Array, "held_out columns"],
+    validation: Float[np.ndarray, "held_out columns"],
     key: Key,
     listen: Listener,
 ) -> Outcome:
@@ -74,7 +79,7 @@ def run(
     while (proposal := _propose(search, score)) is not None:
         value, candidate = proposal
         outcome = _run_one(candidate, train, validation, key, listen)
-        score = float(mean_log_prob(outcome.model, validation))
+        score = _score(outcome.model, validation)
         listen(Progress("chosen", score=score, message=f"{learner.setting} = {value}: {score:.4f} nats"))
         if best is None or score > best.score:
             best = replace(outcome, score=score, selected=learner.setting, chosen=value)
@@ -90,7 +95,7 @@ def _propose(search: Search, score: float | None) -> tuple[Any, Learner] | None:
         return None
 
 
-def _run_one(learner: Learner, train: Array, validation: Array, key: Key, listen: Listener) -> Outcome:
+def _run_one(learner: Learner, train: Array, validation: np.ndarray, key: Key, listen: Listener) -> Outcome:
     began = time.perf_counter()
     init_key, step_key = jax.random.split(key)
     state, rows = learner.init(init_key, train), padded(train)
@@ -103,7 +108,7 @@ def _run_one(learner: Learner, train: Array, validation: Array, key: Key, listen
             learner.step, learner.chunk_steps, state, rows, step_key, jnp.int32(step), jnp.int32(stop)
         )
         losses = np.asarray(losses)[: stop - step]
-        score = None if learner.patience is None else float(_score(learner.model, fresh, validation))
+        score = None if learner.patience is None else _score(learner.model(fresh), validation)
         # A step that breaks the state shows in its score, and in the loss only one step later.
         if not np.isfinite(losses).all() or (score is not None and np.isnan(score)):
             if learner.slow_down is None or rollbacks == MAX_ROLLBACKS:
@@ -155,21 +160,22 @@ def _advance(
     return eqx.combine(arrays, rest), losses
 
 
-def log_probs(model: AbstractDensity, x: Float[Array, "events columns"]) -> Float[Array, " events"]:
-    """Log-densities, a few rows at a time: what they need besides stays in a core's cache."""
-    n, columns = x.shape
-    blocks = -(-n // ROWS_AT_ONCE)
-    filled = jnp.pad(x, ((0, blocks * ROWS_AT_ONCE - n), (0, 0)), mode="edge")
-    found = jax.lax.map(jax.vmap(model.log_prob), filled.reshape(blocks, ROWS_AT_ONCE, columns))
-    return found.reshape(-1)[:n]
+def log_prob(model: AbstractDensity, Z: Float[np.ndarray, "events columns"]) -> LogDensities:
+    """Log-densities of coordinates, in blocks of one compiled shape."""
+    found = np.empty(len(Z))
+    for start in range(0, len(Z), ROWS):
+        block = Z[start : start + ROWS]
+        filled = np.concatenate([block, np.broadcast_to(block[:1], (ROWS - len(block), Z.shape[1]))])
+        found[start : start + ROWS] = np.asarray(_log_prob_block(model, jnp.asarray(filled)))[: len(block)]
+    return found
+
+
+def _score(model: AbstractDensity, validation: Float[np.ndarray, "held_out columns"]) -> float:
+    """Mean log-density; NaN of no events."""
+    return float(log_prob(model, validation).mean()) if len(validation) else float("nan")
 
 
 @eqx.filter_jit
-def mean_log_prob(model: AbstractDensity, x: Float[Array, "events columns"]) -> Scalar:
-    """Mean log-density of events."""
-    return jnp.mean(log_probs(model, x))
-
-
-@eqx.filter_jit
-def _score(model: Callable, state: Tree, x: Float[Array, "events columns"]) -> Scalar:
-    return mean_log_prob(model(state), x)
+def _log_prob_block(model: AbstractDensity, z: Float[Array, "rows columns"]) -> Float[Array, " rows"]:
+    few = z.reshape(-1, ROWS_AT_ONCE, z.shape[1])
+    return jax.lax.map(jax.vmap(model.log_prob), few).reshape(-1)
