@@ -23,6 +23,7 @@ from landmass.evaluate.ledger import Ledger, Rung, as_html, as_text, mean_and_er
 from landmass.models.stack import Stack
 from landmass.store import VERSION, new_folder, read_json, write_json
 from landmass.train.progress import Listener, Progress, silent
+from landmass.train.weights import mixture_log_prob
 from landmass.types import LogDensities
 
 
@@ -190,8 +191,8 @@ class Ladder(DensityMixin, BaseEstimator):
             return
         began = time.perf_counter()
         stack = Stack.of(self.rungs_, scores)
-        self.rungs_["stack"] = stack
-        self.test_scores_["stack"] = stack.score_samples(self.test_)
+        each = np.column_stack([self.test_scores_[name] for name in self.rungs_])
+        self.rungs_["stack"], self.test_scores_["stack"] = stack, mixture_log_prob(each, stack.weights_)
         seconds["stack"] = time.perf_counter() - began
         listen(Progress("finished", "stack", seconds=seconds["stack"]))
 

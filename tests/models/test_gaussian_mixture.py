@@ -6,7 +6,7 @@ from scipy.spatial.distance import cdist
 from sklearn.mixture import GaussianMixture as Peer
 
 from landmass import GaussianMixture
-from landmass.train.loop import log_prob
+from landmass.core.scoring import log_prob
 from tests.models.cases import data
 
 

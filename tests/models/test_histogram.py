@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from landmass import Histogram
-from landmass.train.loop import log_prob
+from landmass.core.scoring import log_prob
 from tests.models.cases import data
 
 

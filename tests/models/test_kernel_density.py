@@ -6,7 +6,7 @@ from scipy import integrate, stats
 from sklearn.neighbors import KernelDensity as Peer
 
 from landmass import Bounded, Circular, Dataset, KernelDensity, Positive, Schema
-from landmass.train.loop import log_prob
+from landmass.core.scoring import log_prob
 from tests.models.cases import data
 
 

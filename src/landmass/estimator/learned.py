@@ -15,6 +15,7 @@ from jaxtyping import Array, Float
 
 from landmass.core.capabilities import AbstractDensity, Likelihood, likelihood
 from landmass.core.distributions import Blend, Columnwise
+from landmass.core.scoring import ROWS, log_prob
 from landmass.data.dataset import Dataset
 from landmass.data.schema import Column
 from landmass.data.space import Space
@@ -23,7 +24,6 @@ from landmass.estimator.density import DensityEstimator, require
 from landmass.store import read_arrays, read_json, write_arrays, write_json
 from landmass.train import loop
 from landmass.train.learner import Learner, Selection
-from landmass.train.loop import ROWS, log_prob
 from landmass.train.progress import Listener, Progress
 from landmass.train.weights import mixture_weights
 from landmass.types import HostEvents, LogDensities

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,15 +10,19 @@ from jax.scipy.special import logsumexp
 from jaxtyping import Array, Bool, Float, Integer
 
 from landmass.core.capabilities import AbstractDensity, Context
-from landmass.core.distributions import LOG_2PI, Blend
+from landmass.core.distributions import LOG_2PI
+from landmass.core.gauss_transform import gauss_transform, pays
 from landmass.data.space import Space
 from landmass.estimator.density import require
 from landmass.estimator.learned import FLOOR_MARGIN, SelectingEstimator, floored
 from landmass.train.learner import Learner, Search, Selection, fixed
-from landmass.types import Event, Key, Scalar
+from landmass.types import Event, HostEvents, Key, LogDensities, Scalar
 
 # A bump ends here, in bandwidths: the mass beyond is below 1e-9.
 REACH = 6.0
+
+# Sums of bumps above this have lost nothing to underflow.
+LEAST = 1e-25
 
 
 class Kernels(AbstractDensity):
@@ -44,12 +47,33 @@ class Kernels(AbstractDensity):
     periodic: Bool[Array, " columns"]
 
     def log_prob(self, x: Event, context: Context = None) -> Scalar:
-        # Column by column: an array of events × points × columns would be twenty times slower on a CPU.
-        squares = [((x[i] - self.points[:, i]) / self.bandwidth[i]) ** 2 for i in range(x.size)]
-        bumps = self.log_weight - 0.5 * sum(squares[1:], squares[0])
-        inside = jnp.all((self.low <= x) & (x <= self.high))
-        scale = jnp.log(self.bandwidth).sum() + 0.5 * x.size * LOG_2PI + jnp.log(self.count.astype(x.dtype))
-        return jnp.where(inside, logsumexp(bumps) - scale, -jnp.inf)
+        return self.log_probs(x[None])[0]
+
+    def log_probs(self, x: Float[Array, "events columns"], context: Context = None) -> Float[Array, " events"]:
+        inverse = 1.0 / self.bandwidth
+
+        # Events stand last: sums over points then run over whole rows of them, and nothing is kept.
+        def bumps() -> Float[Array, "points events"]:
+            steps = [(self.points[:, i, None] - x[None, :, i]) * inverse[i] for i in range(x.shape[1])]
+            return self.log_weight[:, None] - 0.5 * sum(step**2 for step in steps)
+
+        total = jnp.exp(bumps()).sum(0)
+        # Far from all points the bumps are below the least float.
+        log_total = jax.lax.cond((total < LEAST).any(), lambda: logsumexp(bumps(), axis=0), lambda: jnp.log(total))
+        inside = jnp.all((self.low[None] <= x) & (x <= self.high[None]), axis=1)
+        return jnp.where(inside, log_total - self._log_scale(), -jnp.inf)
+
+    def quick_log_probs(self, x: HostEvents) -> LogDensities | None:
+        bandwidth = np.asarray(self.bandwidth, np.float64)
+        points = np.asarray(self.points)[np.isfinite(np.asarray(self.log_weight))] / bandwidth
+        if not pays(points, len(x)):
+            return None
+        inside = ((np.asarray(self.low) <= x) & (x <= np.asarray(self.high))).all(axis=1)
+        return np.where(inside, gauss_transform(points, x / bandwidth) - float(self._log_scale()), -np.inf)
+
+    def _log_scale(self) -> Scalar:
+        """Log of the bumps' number and of the integral of one."""
+        return jnp.log(self.bandwidth).sum() + 0.5 * self.low.size * LOG_2PI + jnp.log(self.count.astype(jnp.float32))
 
     def sample(self, key: Key, context: Context = None) -> Event:
         choose, move = jax.random.split(key)
@@ -104,13 +128,6 @@ class KernelDensity(SelectingEstimator):
                         break
                     best, best_score = tried, score
 
-    def _settle(self, model: Blend) -> Blend:
-        # Only the search needs the padding.
-        bumps = model.parts[0]
-        used = np.isfinite(np.asarray(bumps.log_weight))
-        bumps = eqx.tree_at(lambda b: (b.points, b.log_weight), bumps, (bumps.points[used], bumps.log_weight[used]))
-        return Blend(model.log_weights, (bumps, model.parts[1]))
-
     def _empty(self, space: Space, sizes: Mapping[str, int]) -> AbstractDensity:
         points, row, count = jnp.zeros((sizes["points"], len(space))), jnp.zeros(len(space)), jnp.int32(0)
         bumps = Kernels(points, points[:, 0], row, count, row, row, jnp.zeros(len(space), bool))
@@ -149,7 +166,8 @@ def kernels(z: Float[np.ndarray, "events columns"], bandwidth: Float[np.ndarray,
     for i in np.flatnonzero(np.isfinite(low)).tolist():
         images = _images(points, i, float(REACH * bandwidth[i]), float(high[i]), bool(space.periodic[i]))
         points = np.concatenate([points, *images])
-    padding = _round_up(len(points)) - len(points)
+    # The next power of two: few sizes, hence few compiled programs.
+    padding = (1 << (len(points) - 1).bit_length()) - len(points)
     log_weight = np.where(np.arange(len(points) + padding) < len(points), 0.0, -np.inf)
     return Kernels(
         jnp.asarray(np.pad(points, ((0, padding), (0, 0))), jnp.float32),
@@ -177,11 +195,6 @@ def _images(points: np.ndarray, column: int, reach: float, high: float, periodic
         copies = points[near].copy()
         copies[:, column] = image[near]
         yield copies
-
-
-def _round_up(n: int) -> int:
-    """The next power of two: few sizes, hence few compiled programs."""
-    return 1 << (n - 1).bit_length()
 
 
 def _fold(x: Event, low: Event, high: Event, periodic: Bool[Array, " columns"]) -> Event:

@@ -94,8 +94,9 @@ class Stack(DensityEstimator):
         self.weights_ = stack_weights(np.column_stack([scores[name] for name in fitted]))
 
     def _log_prob(self, X: HostEvents) -> LogDensities:
-        each = np.column_stack([part._log_prob(X) for part in self.parts_.values()])
-        return mixture_log_prob(each, self.weights_)
+        used = self.weights_ > 0.0
+        asked = [part for part, needed in zip(self.parts_.values(), used, strict=True) if needed]
+        return mixture_log_prob(np.column_stack([part._log_prob(X) for part in asked]), self.weights_[used])
 
     def _draw(self, n: int, random_state: np.random.RandomState) -> HostEvents:
         counts = random_state.multinomial(n, self.weights_)

@@ -12,19 +12,14 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from landmass.core.capabilities import AbstractDensity
+from landmass.core.scoring import log_prob
 from landmass.errors import FitError
 from landmass.train.learner import Learner, Rows, Search, Selection, padded
 from landmass.train.progress import Listener, Progress
-from landmass.types import Key, LogDensities, Tree
+from landmass.types import Key, Tree
 
 MAX_ROLLBACKS = 3
 SLOWER = 0.3
-
-# Rows evaluated by one call: one compiled shape for every data set, and results that do not depend on the batch.
-ROWS = 2048
-
-# Rows evaluated at a time within a call: what they need besides stays in a core's cache.
-ROWS_AT_ONCE = 128
 
 
 @dataclass(frozen=True)
@@ -160,22 +155,6 @@ def _advance(
     return eqx.combine(arrays, rest), losses
 
 
-def log_prob(model: AbstractDensity, Z: Float[np.ndarray, "events columns"]) -> LogDensities:
-    """Log-densities of coordinates, in blocks of one compiled shape."""
-    found = np.empty(len(Z))
-    for start in range(0, len(Z), ROWS):
-        block = Z[start : start + ROWS]
-        filled = np.concatenate([block, np.broadcast_to(block[:1], (ROWS - len(block), Z.shape[1]))])
-        found[start : start + ROWS] = np.asarray(_log_prob_block(model, jnp.asarray(filled)))[: len(block)]
-    return found
-
-
 def _score(model: AbstractDensity, validation: Float[np.ndarray, "held_out columns"]) -> float:
     """Mean log-density; NaN of no events."""
     return float(log_prob(model, validation).mean()) if len(validation) else float("nan")
-
-
-@eqx.filter_jit
-def _log_prob_block(model: AbstractDensity, z: Float[Array, "rows columns"]) -> Float[Array, " rows"]:
-    few = z.reshape(-1, ROWS_AT_ONCE, z.shape[1])
-    return jax.lax.map(jax.vmap(model.log_prob), few).reshape(-1)
