@@ -27,9 +27,9 @@ def mixture_weights(
     weights = np.full(parts, 1.0 / parts)
     # An event that no part can explain says nothing about the weights.
     known = log_probs[np.isfinite(log_probs).any(axis=1)]
+    ratios = np.exp(known - known.max(axis=1, keepdims=True))
     for _ in range(max_iter):
-        joint = known + np.log(weights)
-        share = np.exp(joint - logsumexp(joint, axis=1, keepdims=True)).sum(axis=0) + prior
+        share = weights * ((1.0 / (ratios @ weights)) @ ratios) + prior
         fresh = share / share.sum()
         if np.abs(fresh - weights).max() < 1e-9:
             return fresh
