@@ -297,3 +297,26 @@ def test_manifest_that_names_other_rungs_is_not_loaded(ladder, tmp_path, rungs):
     path.write_text(json.dumps({**json.loads(path.read_text()), "rungs": rungs}))
     with pytest.raises(StoreError, match=r"are not names of rungs|cannot read"):
         landmass.load(tmp_path / "run")
+
+
+def test_too_few_events_for_a_ladder_are_refused():
+    with pytest.raises(DataError, match=r"10 events are too few for a ladder.*give at least 20"):
+        landmass.Ladder(["uniform_box", "gaussian"]).fit(np.random.default_rng(0).standard_normal((10, 2)))
+
+
+def test_repeated_values_are_told():
+    rng = np.random.default_rng(0)
+    events = np.column_stack([rng.poisson(3.0, 200), rng.standard_normal(200)])
+    notes = landmass.Ladder(["uniform_box", "gaussian"]).fit(events).ledger_.notes
+    assert len(notes) == 1
+    assert "column 'x1' repeats its values" in notes[0]
+
+
+def test_gain_is_over_the_best_rung_below():
+    rng = np.random.default_rng(0)
+    worse = landmass.Histogram(n_cells=500)
+    ladder = landmass.Ladder(["gaussian", worse, landmass.KernelDensity(bandwidth=1.5)]).fit(rng.standard_normal(400))
+    lines = {rung.family: rung for rung in ladder.ledger_.rungs}
+    assert lines["histogram"].nats < lines["kernel_density"].nats < lines["gaussian"].nats
+    expected = lines["kernel_density"].nats - lines["gaussian"].nats
+    assert lines["kernel_density"].gain == pytest.approx(expected, abs=1e-12)

@@ -93,6 +93,11 @@ class Ladder(DensityMixin, BaseEstimator):
         self.split_ = split(data, self.random_state, test=0.1 if test is None else 0.0)
         train, validation = data.take(self.split_.train), data.take(self.split_.validation)
         held_out = data.take(self.split_.test) if test is None else same_columns(read(test), data)
+        if min(len(validation), len(held_out)) < 2:
+            raise DataError(
+                f"{len(data)} events are too few for a ladder, which keeps some to choose by and some to report on; "
+                "give at least 20"
+            )
         self.train_, self.validation_, self.test_ = train, validation, held_out
         self.rungs_, self.failed_, self.test_scores_, seconds = {}, {}, {}, {}
         self.validation_scores_ = scores = {}
@@ -111,7 +116,7 @@ class Ladder(DensityMixin, BaseEstimator):
             hear(Progress("finished", score=float(self.test_scores_[name].mean()), seconds=seconds[name]))
         if not self.rungs_:
             raise FitError("no family could be fitted: " + "; ".join(f"{k}: {v}" for k, v in self.failed_.items()))
-        self.best_ = prefer(scores)
+        self.best_ = prefer(scores, validation.copies())
         self._stack(scores, seconds, listen)
         self.ledger_ = self._ledger(data, seconds)
         return self
@@ -190,7 +195,7 @@ class Ladder(DensityMixin, BaseEstimator):
         if len(self.rungs_) < 2:
             return
         began = time.perf_counter()
-        stack = Stack.of(self.rungs_, scores)
+        stack = Stack.of(self.rungs_, scores, self.validation_.copies())
         each = np.column_stack([self.test_scores_[name] for name in self.rungs_])
         self.rungs_["stack"], self.test_scores_["stack"] = stack, mixture_log_prob(each, stack.weights_)
         seconds["stack"] = time.perf_counter() - began
@@ -199,12 +204,14 @@ class Ladder(DensityMixin, BaseEstimator):
     def _ledger(self, data: Dataset, seconds: dict[str, float]) -> Ledger:
         weights = self.rungs_["stack"].parameters_["weights"] if "stack" in self.rungs_ else np.ones(1)
         weight = dict(zip(self.rungs_, weights.tolist(), strict=False))
-        lines, below = [], None
+        lines, below, copies = [], None, self.test_.copies()
         for name, rung in self.rungs_.items():
             scores = self.test_scores_[name]
             zeros = int(np.isneginf(scores).sum())
-            nats, se = (None, None) if zeros else mean_and_error(scores)
-            gain, gain_se = (None, None) if zeros or below is None else paired_gain(scores, self.test_scores_[below])
+            nats, se = (None, None) if zeros else mean_and_error(scores, copies)
+            gain, gain_se = (
+                (None, None) if zeros or below is None else paired_gain(scores, self.test_scores_[below], copies)
+            )
             line = Rung(
                 family=name,
                 label=rung.likelihood_,
@@ -219,7 +226,8 @@ class Ladder(DensityMixin, BaseEstimator):
                 weight=weight.get(name),
             )
             lines.append(line)
-            below = below if zeros else name
+            if not zeros and (below is None or scores.mean() > self.test_scores_[below].mean()):
+                below = name
         units = [column.unit or f"unit of {column.name}" for column in data.schema.columns]
         return Ledger(
             data=data.name,
@@ -233,7 +241,7 @@ class Ladder(DensityMixin, BaseEstimator):
             rungs=tuple(lines),
             best=self.best_,
             failed=self.failed_,
-            notes=data.notes,
+            notes=(*data.notes, *data.repeats()),
         )
 
 

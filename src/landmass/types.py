@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Float, Integer, PRNGKeyArray
 __all__ = [
     "Array",
     "Bool",
+    "Copies",
     "Event",
     "Float",
     "HostEvents",
@@ -32,6 +33,9 @@ HostEvents = Float[np.ndarray, "events columns"]
 
 LogDensities = Float[np.ndarray, " events"]
 """Log-densities in nats, float64, on the host."""
+
+Copies = Integer[np.ndarray, " events"]
+"""For each event, the number of the distinct one that it is a copy of."""
 
 Tree = Any
 """A nest of arrays: parameters, optimiser state, sufficient statistics."""

@@ -81,7 +81,11 @@ UNREADABLE = {
     "empty npy": (csv("", "data.npy"), r"data\.npy is empty"),
     "empty parquet": (csv("", "data.parquet"), r"data\.parquet is empty"),
     "only white space": (csv("\n  \n"), "data is empty"),
-    "header only": (csv("a,b\n"), r"data has no row without an empty cell \(0 rows\)|no column of numbers"),
+    "header of another encoding": (
+        csv("größe,b\n1,2\n3,4\n".encode("latin1")),
+        "column names of data are not UTF-8: byte 0xf6 at place 2",
+    ),
+    "header only": (csv("a,b\n"), "data has a line of column names and no rows"),
     "ragged rows": (csv("a,b\n1,2\n3\n4,5\n"), "not a well-formed CSV table.*2 columns, got 1"),
     "ragged rows with more cells": (csv("1,2\n3,4,5\n"), "not a well-formed CSV table.*2 columns, got 3"),
     "repeated name": (csv("a,a\n1,2\n3,4\n"), "more than one column called 'a'; rename"),

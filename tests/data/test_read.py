@@ -55,6 +55,8 @@ FILES = {
     "spaced.csv": ("height,width\r\n" + TEXT.replace("\n", "\r\n") + "\r\n", NAMES),
     "quoted.csv": ('"height","width"\n' + TEXT, NAMES),
     "headless.csv": (TEXT, ["x1", "x2"]),
+    "semicolons.csv": ("height;width\n" + TEXT.replace(",", ";").replace(".", ","), NAMES),
+    "headless semicolons.csv": (TEXT.replace(",", ";").replace(".", ","), ["x1", "x2"]),
     "data.tsv": ("height\twidth\n" + TEXT.replace(",", "\t"), NAMES),
     "headless.tsv": (TEXT.replace(",", "\t"), ["x1", "x2"]),
     "CAPITALS.CSV": ("height,width\n" + TEXT, NAMES),

@@ -2,25 +2,10 @@
 
 import itertools
 
-import jax
 import numpy as np
 from scipy import stats
 
-from landmass.core.distributions import Columnwise
-
 FALSE_ALARM = 1e-6
-
-
-def breakpoints(estimator):
-    """For each column, the places where the density may jump: corners of boxes and edges of cells."""
-    if hasattr(estimator, "parts_"):
-        parts = [breakpoints(part) for part in estimator.parts_.values()]
-        return [np.concatenate(column) for column in zip(*parts, strict=True)]
-    leaves = jax.tree.leaves(estimator.model_, is_leaf=lambda leaf: isinstance(leaf, Columnwise))
-    boxes = [leaf for leaf in leaves if isinstance(leaf, Columnwise)]
-    corners = [estimator.space_.inverse(np.stack([box.low, box.high])) for box in boxes]
-    edges = [estimator.parameters_["edges"].T] if "edges" in estimator.parameters_ else []
-    return list(np.concatenate([np.empty((0, estimator.n_features_in_)), *corners, *edges]).T)
 
 
 def nodes(column, values, breaks, cells, order):
@@ -41,7 +26,8 @@ def nodes(column, values, breaks, cells, order):
 def cell_masses(estimator, data, cells, order):
     """The density's integral, its mass in each of the equal cells that tile the data's range, and their edges."""
     axes = [
-        nodes(*parts, cells, order) for parts in zip(data.schema.columns, data.X.T, breakpoints(estimator), strict=True)
+        nodes(*parts, cells, order)
+        for parts in zip(data.schema.columns, data.X.T, estimator.breakpoints(), strict=True)
     ]
     X = np.stack(np.meshgrid(*(axis[0] for axis in axes), indexing="ij"), -1).reshape(-1, len(axes))
     weights = np.prod(np.meshgrid(*(axis[1] for axis in axes), indexing="ij"), axis=0).ravel()
@@ -65,7 +51,7 @@ class Proposal:
     def __init__(self, estimator, data, n=100_000, seed=0):
         rng = np.random.default_rng(seed)
         columns, log_q = [], np.zeros(n)
-        for column, values, breaks in zip(data.schema.columns, data.X.T, breakpoints(estimator), strict=True):
+        for column, values, breaks in zip(data.schema.columns, data.X.T, estimator.breakpoints(), strict=True):
             low, high = min([*values, *breaks]), max([*values, *breaks])
             if np.isfinite(column.high):
                 low, high = column.low, column.high

@@ -6,7 +6,7 @@ from scipy.spatial.distance import cdist
 from sklearn.mixture import GaussianMixture as Peer
 
 from landmass import GaussianMixture
-from landmass.core.scoring import log_prob
+from landmass.core.many import log_prob
 from tests.models.cases import data
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from landmass import Histogram
-from landmass.core.scoring import log_prob
+from landmass.core.many import log_prob
 from tests.models.cases import data
 
 

@@ -6,7 +6,7 @@ from scipy import integrate, stats
 from sklearn.neighbors import KernelDensity as Peer
 
 from landmass import Bounded, Circular, Dataset, KernelDensity, Positive, Schema
-from landmass.core.scoring import log_prob
+from landmass.core.many import log_prob
 from tests.models.cases import data
 
 
@@ -82,3 +82,17 @@ def test_bumps_are_wrapped_around_a_circle():
     wrapped = sum(stats.norm.pdf((x[:, None] - points + 24 * turn) / 2) for turn in range(-2, 3)).sum(1)
     np.testing.assert_allclose(np.exp(without_floor(model, x[:, None])), wrapped / (2 * len(points)), rtol=1e-3)
     assert model.score_samples(np.array([[0.0]])) == pytest.approx(model.score_samples(np.array([[24.0]])), abs=1e-5)
+
+
+def test_bandwidth_of_counted_values_stays_at_their_spacing():
+    rng = np.random.default_rng(0)
+    model = KernelDensity(random_state=0).fit(np.column_stack([rng.poisson(3.0, 400), rng.standard_normal(400)]))
+    counted, real = model.parameters_["bandwidth"]
+    assert counted >= 1.0 - 1e-6
+    assert real < 1.0
+
+
+def test_one_outlier_leaves_the_bandwidth_alone():
+    x = np.random.default_rng(0).standard_normal((2_000, 1))
+    clean, spoilt = (KernelDensity(random_state=0).fit(each) for each in (x, np.append(x, [[1e9]], axis=0)))
+    assert spoilt.score(x) > clean.score(x) - 0.05

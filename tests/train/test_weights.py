@@ -6,7 +6,7 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 from scipy.stats import norm
 
-from landmass.train.weights import mixture_log_prob, mixture_weights, stack_weights
+from landmass.train.weights import mixture_log_prob, mixture_weights, stack_weights, standard_error
 
 
 def log_probs(events=200, parts=4):
@@ -90,3 +90,13 @@ def test_when_every_part_excludes_some_event_all_come_in():
 def test_mixture_of_parts_is_the_log_of_the_weighted_sum():
     scores, weights = log_probs(), np.array([0.5, 0.0, 0.3, 0.2])
     np.testing.assert_allclose(mixture_log_prob(scores, weights), logsumexp(scores, b=weights, axis=1), rtol=1e-12)
+
+
+def test_standard_error_is_that_of_the_distinct_events():
+    rng = np.random.default_rng(0)
+    copies = rng.integers(0, 50, 500)
+    means = [(values := rng.standard_normal(50)[copies]).mean() for _ in range(4_000)]
+    assert standard_error(values, copies) == pytest.approx(np.std(means), rel=0.25)
+    assert standard_error(values) < 0.6 * np.std(means)
+    assert standard_error(values, np.arange(500)) == pytest.approx(values.std(ddof=1) / np.sqrt(500), rel=1e-12)
+    assert np.isnan(standard_error(values, np.zeros(500, int)))

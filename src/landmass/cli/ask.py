@@ -165,6 +165,8 @@ def _rung(model: Ladder | DensityEstimator, wanted: str | None) -> tuple[str, De
 
 def _recall(ladder: Ladder, run: Path) -> None:
     """Give a ladder read from its folder its events and histories back, for a report."""
+    if not (run / "source.json").exists():
+        raise StoreError(f"{run} has no report, and none can be made: it was saved from Python, without its events")
     sources = read_json(run / "source.json", Sources)
     if "-" in (sources.source, sources.test and sources.test.source):
         raise StoreError(f"{run} has no report, and none can be made: its data came from standard input")

@@ -30,6 +30,10 @@ class AbstractModel(eqx.Module):
     def sample(self, key: Key, context: Context = None) -> Array:
         """Draw one event."""
 
+    def samples(self, key: Key, n: int, context: Context = None) -> Array:
+        """Draw events, shape (n, …); overridden where there is a faster way than one by one."""
+        return jax.vmap(lambda each: self.sample(each, context))(jax.random.split(key, n))
+
 
 class AbstractDensity(AbstractModel):
     """A distribution whose density is known exactly."""

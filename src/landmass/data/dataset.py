@@ -10,7 +10,7 @@ from jaxtyping import Integer
 from landmass.data.builtin.truth import Truth
 from landmass.data.schema import Circular, Positive, Schema
 from landmass.errors import DataError
-from landmass.types import HostEvents
+from landmass.types import Copies, HostEvents
 
 
 def as_array(X: HostEvents, names: list[str]) -> Any:
@@ -59,6 +59,22 @@ class Dataset:
         """The events of some rows, in the order given."""
         return replace(self, X=self.X[rows])
 
+    def copies(self) -> Copies:
+        """For each event the number of the distinct one it is a copy of."""
+        return np.unique(self.X, axis=0, return_inverse=True)[1].ravel()
+
+    def repeats(self) -> tuple[str, ...]:
+        """A warning for each column whose values look rounded or counted."""
+        said = []
+        for column, values in zip(self.schema.columns, self.X.T, strict=True):
+            distinct = len(np.unique(values))
+            if len(self) >= 20 and distinct < len(self) / 2:
+                said.append(
+                    f"column {column.name!r} repeats its values ({distinct:,} distinct among {len(self):,} events): "
+                    "a density can be made as sharp as one likes on such values, so read likelihoods with care"
+                )
+        return tuple(said)
+
     def with_schema(self, schema: Schema) -> Self:
         """The same events in another sample space; its columns must have the same names.
 
@@ -91,6 +107,12 @@ class Dataset:
             if float(most) - float(least) > 1e150:
                 raise DataError(
                     f"column {name} spans {least:g} to {most:g}, too wide to standardise; rescale or clean it"
+                )
+            reach = most if isinstance(column, Positive) else column.high - column.low
+            if np.isfinite(reach) and values.std() < 1e-4 * reach:
+                raise DataError(
+                    f"column {name} varies by {values.std():g} only, too little beside its bounds for single precision "
+                    f"(it reaches {reach:g}); subtract an offset, narrow the bounds, or declare it Real"
                 )
             if isinstance(column, Circular):
                 continue

@@ -65,19 +65,37 @@ def read_csv(source: Path | bytes, name: str) -> Dataset:
         source: the file's path, or its content.
         name: what the data is called.
     """
-    tab = isinstance(source, Path) and source.suffix.lower() == ".tsv"
-    options = csv.ParseOptions(delimiter="\t" if tab else ",", newlines_in_values=True)
     content = source.read_bytes() if isinstance(source, Path) else source
     if not content.strip():
         raise DataError(f"{name} is empty")
-    first = content.split(b"\n", 1)[0].decode("utf-8", "replace").split("\t" if tab else ",")
-    headless = all(_is_number(cell) for cell in first)
-    names = [f"x{i + 1}" for i in range(len(first))] if headless else None
     try:
-        table = csv.read_csv(pa.BufferReader(content), csv.ReadOptions(column_names=names), options)
-    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+        first = content.split(b"\n", 1)[0].decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"the column names of {name} are not UTF-8: byte {error.object[error.start]:#04x} at place {error.start}; "
+            "save the file as UTF-8"
+        ) from error
+    # Where cells are parted by semicolons, commas are decimal points.
+    parted = ";" in first and all(_is_number(cell.replace(",", ".")) for cell in first.split(";"))
+    mark = ";" if parted else max(",;\t", key=first.count)
+    point = "," if mark == ";" else "."
+    headless = all(_is_number(cell.replace(point, ".")) for cell in first.split(mark))
+    names = [f"x{i + 1}" for i in range(first.count(mark) + 1)] if headless else None
+    parse = csv.ParseOptions(delimiter=mark, newlines_in_values=True)
+    try:
+        table = csv.read_csv(
+            pa.BufferReader(content),
+            csv.ReadOptions(column_names=names),
+            parse,
+            csv.ConvertOptions(decimal_point=point if mark == ";" and b"," in content else "."),
+        )
+    except pa.ArrowInvalid as error:
         raise DataError(f"{name} is not a well-formed CSV table: {error}") from error
+    if not table.num_rows:
+        raise DataError(f"{name} has a line of column names and no rows")
     notes = ["the file has no line of column names: its columns are called x1, x2, …"] if headless else []
+    if mark == ";":
+        notes.append("the file's cells are parted by semicolons")
     return replace(_from_file(table, name, notes), unnamed=headless)
 
 

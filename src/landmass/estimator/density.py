@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Self, cast
 
 import msgspec
 import numpy as np
+from jaxtyping import Float
 from sklearn.base import BaseEstimator, DensityMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -165,6 +166,10 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
         """The fitted values by name, in the units of the data where the family has such; see the family's docs."""
 
     @abstractmethod
+    def breakpoints(self) -> list[Float[np.ndarray, " _"]]:
+        """For each column, the places where the density may jump, in the units of the data."""
+
+    @abstractmethod
     def _fit(self, train: Dataset, validation: Dataset, listen: Listener) -> None:
         """Fit on checked events."""
 
@@ -228,7 +233,10 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
 
     def _seed(self) -> int:
         state = getattr(self, "random_state", None)
-        return int(np.random.default_rng().integers(2**31)) if state is None else int(state)
+        if isinstance(state, int | np.integer):
+            require(self, "random_state", int(state) >= 0, "0 or more, None, or a RandomState")
+            return int(state)
+        return int(check_random_state(state).randint(2**31 - 1))
 
     def _check_settings(self) -> None:
         """Refuse settings out of range; families extend it."""

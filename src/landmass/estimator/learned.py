@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 
 from landmass.core.capabilities import AbstractDensity, Likelihood, likelihood
 from landmass.core.distributions import Blend, Columnwise
-from landmass.core.scoring import ROWS, log_prob
+from landmass.core.many import draw, log_prob
 from landmass.data.dataset import Dataset
 from landmass.data.schema import Column
 from landmass.data.space import Space
@@ -73,6 +73,14 @@ class LearnedEstimator(DensityEstimator, ABC):
         """How the log-densities are known: "exact" for every density."""
         return likelihood(self.model_)
 
+    def breakpoints(self) -> list[Float[np.ndarray, " _"]]:
+        """For each column, its bounds and the corners of all boxes."""
+        leaves = jax.tree.leaves(self.model_, is_leaf=lambda leaf: isinstance(leaf, Columnwise))
+        corners = [np.stack([leaf.low, leaf.high]) for leaf in leaves if isinstance(leaf, Columnwise)]
+        corners = self.space_.inverse(np.concatenate([np.empty((0, self.n_features_in_)), *corners]))
+        ends = [[end for end in (c.low, c.high) if np.isfinite(end)] for c in self.data_.schema.columns]
+        return [np.concatenate(pair) for pair in zip(corners.T, ends, strict=True)]
+
     def _fit(self, train: Dataset, validation: Dataset, listen: Listener) -> None:
         self.space_ = Space.fit(train.schema, train.X, self._onto_line)
         self._check_space(self.space_)
@@ -109,9 +117,7 @@ class LearnedEstimator(DensityEstimator, ABC):
         return log_prob(self.model_, Z) + log_det
 
     def _draw(self, n: int, random_state: np.random.RandomState) -> HostEvents:
-        key = jax.random.key(random_state.randint(2**31 - 1))
-        drawn = [np.asarray(_sample(self.model_, jax.random.fold_in(key, i))) for i in range(-(-n // ROWS))]
-        return self.space_.inverse(np.concatenate(drawn)[:n])
+        return self.space_.inverse(draw(self.model_, n, random_state))
 
     def _save(self, folder: Path) -> None:
         sha256 = write_arrays(folder / "weights.safetensors", _arrays(self.model_))
@@ -166,11 +172,6 @@ def reweighted(blend: Blend, z: Float[np.ndarray, "held_out columns"]) -> Blend:
     parts = np.column_stack([log_prob(part, z) for part in blend.parts])
     log_weights = np.log(mixture_weights(parts)).astype(np.float32)
     return eqx.tree_at(lambda b: b.log_weights, blend, jnp.asarray(log_weights))
-
-
-@eqx.filter_jit
-def _sample(model: AbstractDensity, key: Array) -> Float[Array, "rows columns"]:
-    return jax.vmap(model.sample)(jax.random.split(key, ROWS))
 
 
 def _arrays(model: AbstractDensity) -> dict[str, np.ndarray]:

@@ -1,0 +1,5 @@
+"""What a density is worth: by its numbers, never by its family."""
+
+from landmass.evaluate.check import check_density
+
+__all__ = ["check_density"]

@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Float
 
 from landmass.core.capabilities import Likelihood
-from landmass.types import LogDensities
+from landmass.train.weights import standard_error
+from landmass.types import Copies, LogDensities
 
 MARKS: dict[Likelihood, str] = {"exact": "", "lower_bound": "≥ ", "estimate": "≈ ", "none": "no likelihood "}
 """How a number is marked in a table: a bound and an estimate are not exact values."""
@@ -22,7 +23,7 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         label: how its likelihood is known.
         nats: mean held-out log-density; null if some event has density zero.
         se: its standard error.
-        gain: mean paired gain over the rung below that has a finite score.
+        gain: mean paired gain over the best rung below, of those with a finite score.
         gain_se: the gain's standard error.
         parameters: fitted numbers.
         seconds: time to fit.
@@ -82,28 +83,31 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return -self.true_entropy - rung.nats
 
 
-def mean_and_error(values: Float[np.ndarray, " events"]) -> tuple[float, float]:
-    """Mean, and its standard error."""
-    return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
+def mean_and_error(values: Float[np.ndarray, " events"], copies: Copies | None = None) -> tuple[float, float]:
+    """Mean, and its standard error; for `copies` see `standard_error`."""
+    return float(values.mean()), standard_error(values, copies)
 
 
-def paired_gain(richer: LogDensities, simpler: LogDensities) -> tuple[float | None, float | None]:
+def paired_gain(
+    richer: LogDensities, simpler: LogDensities, copies: Copies | None = None
+) -> tuple[float | None, float | None]:
     """Mean gain an event, and its standard error; None where an event of density zero makes it infinite."""
     difference = richer - simpler
-    return mean_and_error(difference) if np.isfinite(difference).all() else (None, None)
+    return mean_and_error(difference, copies) if np.isfinite(difference).all() else (None, None)
 
 
-def prefer(scores: dict[str, LogDensities]) -> str:
+def prefer(scores: dict[str, LogDensities], copies: Copies | None = None) -> str:
     """The rung to prefer: a richer one only if its paired gain over the best so far exceeds two standard errors.
 
     Args:
         scores: log-densities of validation events, from simple to rich.
+        copies: see `standard_error`.
     """
     best, *rest = scores
     for name in rest:
         if not np.isfinite(scores[name]).all():
             continue
-        gain, error = paired_gain(scores[name], scores[best])
+        gain, error = paired_gain(scores[name], scores[best], copies)
         if gain is None or error is None or gain > 2.0 * error:
             best = name
     return best

@@ -53,9 +53,18 @@ class Cells(AbstractDensity):
 
     def sample(self, key: Key, context: Context = None) -> Event:
         choose, place = jax.random.split(key)
-        cell = jax.random.choice(choose, self.counts.size, p=self.counts / self.counts.sum())
+        return self._within(jax.random.choice(choose, self.counts.size, p=self.counts / self.counts.sum()), place)
+
+    def samples(self, key: Key, n: int, context: Context = None) -> Float[Array, "events columns"]:
+        # The counts are added up once, not for each event.
+        choose, place = jax.random.split(key)
+        cells = jax.random.choice(choose, self.counts.size, (n,), p=self.counts / self.counts.sum())
+        return jax.vmap(self._within)(cells, jax.random.split(place, n))
+
+    def _within(self, cell: Integer[Array, ""], key: Key) -> Event:
+        """A place in a cell."""
         corner = (cell // self._strides(self.box.low.size) % self.side).astype(self.box.low.dtype)
-        share = (corner + jax.random.uniform(place, corner.shape)) / self.side.astype(corner.dtype)
+        share = (corner + jax.random.uniform(key, corner.shape)) / self.side.astype(corner.dtype)
         return self.box.low + share * (self.box.high - self.box.low)
 
     def _strides(self, columns: int) -> Integer[Array, " columns"]:
@@ -97,6 +106,11 @@ class Histogram(SelectingEstimator):
 
     def _sizes(self) -> dict[str, int]:
         return {"cells": len(self.model_.parts[0].counts)}
+
+    def breakpoints(self) -> list[Float[np.ndarray, " _"]]:
+        """The cells' edges, and the floor's corners."""
+        pairs = zip(super().breakpoints(), self.parameters_["edges"], strict=True)
+        return [np.concatenate(pair) for pair in pairs]
 
     @property
     def parameters_(self) -> Mapping[str, np.ndarray]:

@@ -21,6 +21,9 @@ from landmass.types import Event, HostEvents, Key, LogDensities, Scalar
 # A bump ends here, in bandwidths: the mass beyond is below 1e-9.
 REACH = 6.0
 
+# The most bandwidths that are tried in one direction: 0.8 to this power is a ten-thousandth.
+MOST_TRIES = 40
+
 # Sums of bumps above this have lost nothing to underflow.
 LEAST = 1e-25
 
@@ -110,10 +113,17 @@ class KernelDensity(SelectingEstimator):
         if self.bandwidth is not None:
             yield candidate(np.broadcast_to(self.bandwidth, len(space)) / unit)
             return
-        # Scott's rule, twice as wide as it is right for one Gaussian.
-        best = 2.0 * z.std(axis=0) * len(z) ** (-1.0 / (z.shape[1] + 4))
+        # Scott's rule, twice as wide as it is right for one Gaussian. Quartiles, because one outlier spoils the other.
+        inner = np.subtract(*np.quantile(z, [0.75, 0.25], axis=0)) / 1.349
+        spread = np.where(inner > 0.0, np.minimum(z.std(axis=0), inner), z.std(axis=0))
+        best = 2.0 * spread * len(z) ** (-1.0 / (z.shape[1] + 4))
+        # On rounded or counted values ever narrower bumps would score ever better.
+        finest = np.array([np.diff(np.unique(column)).min() for column in z.T])
         best_score, worse = -np.inf, 0
-        for bandwidth in best * 0.8 ** np.arange(40)[:, None]:
+        for bandwidth in best * 0.8 ** np.arange(MOST_TRIES)[:, None]:
+            if (bandwidth < finest).all():
+                break
+            bandwidth = np.maximum(bandwidth, finest)
             score = yield candidate(bandwidth)
             worse = 0 if score > best_score else worse + 1
             best, best_score = (bandwidth, score) if score > best_score else (best, best_score)
@@ -121,10 +131,10 @@ class KernelDensity(SelectingEstimator):
                 break
         for column in range(len(best)) if len(best) > 1 else ():
             for factor in (1.25, 0.8):
-                while True:
-                    tried = best * np.where(np.arange(len(best)) == column, factor, 1.0)
-                    score = yield candidate(tried)
-                    if score <= best_score:
+                for _ in range(MOST_TRIES):
+                    tried = np.maximum(best * np.where(np.arange(len(best)) == column, factor, 1.0), finest)
+                    score = -np.inf if (tried == best).all() else (yield candidate(tried))
+                    if not score > best_score:
                         break
                     best, best_score = tried, score
 

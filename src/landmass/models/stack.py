@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 
 import msgspec
 import numpy as np
+from jaxtyping import Float
 
 from landmass.core.capabilities import Likelihood
 from landmass.data.dataset import Dataset
@@ -18,7 +19,7 @@ from landmass.models.uniform_box import UniformBox
 from landmass.store import read_json, write_json
 from landmass.train.progress import Listener
 from landmass.train.weights import mixture_log_prob, stack_weights
-from landmass.types import HostEvents, LogDensities
+from landmass.types import Copies, HostEvents, LogDensities
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -40,16 +41,22 @@ class Stack(DensityEstimator):
     random_state: int | None = None
 
     @classmethod
-    def of(cls, fitted: Mapping[str, DensityEstimator], scores: Mapping[str, LogDensities]) -> Self:
+    def of(
+        cls,
+        fitted: Mapping[str, DensityEstimator],
+        scores: Mapping[str, LogDensities],
+        copies: Copies | None = None,
+    ) -> Self:
         """Stack densities that are fitted already.
 
         Args:
             fitted: densities by name, all exact and all of the same columns.
             scores: each density's log-densities of the same held-out events, given before it learned from them.
+            copies: see `landmass.train.weights.standard_error`.
         """
         stack, first = cls(), next(iter(fitted.values()))
         stack.data_, stack.n_features_in_ = first.data_, first.n_features_in_
-        stack._weigh(fitted, scores)
+        stack._weigh(fitted, scores, copies)
         return stack
 
     def refit(self, data: Dataset) -> None:
@@ -71,6 +78,10 @@ class Stack(DensityEstimator):
         """Always "exact": only exact densities are stacked."""
         return "exact"
 
+    def breakpoints(self) -> list[Float[np.ndarray, " _"]]:
+        """Those of all parts."""
+        return [np.concatenate(each) for each in zip(*(p.breakpoints() for p in self.parts_.values()), strict=True)]
+
     def _fit(self, train: Dataset, validation: Dataset, listen: Listener) -> None:
         parts = self.estimators
         if parts is None:
@@ -84,14 +95,20 @@ class Stack(DensityEstimator):
             if part.get_params(deep=False).get("random_state", 0) is None:
                 part.set_params(random_state=self.random_state)
             part.fit_parts(train, validation, listen)
-        self._weigh(fitted, {name: part.score_samples(validation) for name, part in fitted.items()})
+        scores = {name: part.score_samples(validation) for name, part in fitted.items()}
+        self._weigh(fitted, scores, validation.copies())
 
-    def _weigh(self, fitted: Mapping[str, DensityEstimator], scores: Mapping[str, LogDensities]) -> None:
+    def _weigh(
+        self,
+        fitted: Mapping[str, DensityEstimator],
+        scores: Mapping[str, LogDensities],
+        copies: Copies | None,
+    ) -> None:
         unlike = [name for name, part in fitted.items() if part.likelihood_ != "exact"]
         if unlike or not fitted:
             raise SettingError(f"a stack needs parts whose likelihood is exact; {unlike or 'there are none'}")
         self.parts_ = dict(fitted)
-        self.weights_ = stack_weights(np.column_stack([scores[name] for name in fitted]))
+        self.weights_ = stack_weights(np.column_stack([scores[name] for name in fitted]), copies)
 
     def _log_prob(self, X: HostEvents) -> LogDensities:
         used = self.weights_ > 0.0

@@ -86,10 +86,9 @@ def curves(m: Measures, theme: Theme) -> Figure | None:
     for axes, (name, curve) in zip(grid.flat, m.curves.items(), strict=False):
         _curve(axes, curve, theme)
         axes.set_title(title(name))
+        axes.set_ylabel("nats an event")
     for axes in grid.flat[len(m.curves) :]:
         axes.set_axis_off()
-    for axes in grid[:, 0]:
-        axes.set_ylabel("nats an event")
     return figure
 
 

@@ -19,7 +19,6 @@ from landmass.evaluate.normalisation import Grid, Integral, importance_integral,
 from landmass.evaluate.truth import Share, emptiness, empty_share_on, leaves_empty
 from landmass.ladder import Ladder
 from landmass.models.gaussian import Gaussian
-from landmass.models.gaussian_mixture import GaussianMixture
 from landmass.models.stack import Stack
 from landmass.models.uniform_box import UniformBox
 from landmass.train.progress import Progress
@@ -227,18 +226,12 @@ def window(x: Float[np.ndarray, " events"]) -> tuple[float, float]:
 
 
 def _by_draws(rungs: dict[str, DensityEstimator]) -> dict[str, Integral | None]:
-    """Integrals by importance sampling from a rung whose own integral is known to be one."""
-    proposals = [r for kind in (GaussianMixture, Gaussian, UniformBox) for r in rungs.values() if isinstance(r, kind)]
-    if not proposals:
-        return {}
-    names = [name for name, rung in rungs.items() if rung is not proposals[0]]
-    found: dict[str, Integral | None] = {}
-    drawn = proposals[0]._draw(DRAWS, _seed())
+    """Integrals by importance sampling from all rungs in equal parts: no weight can exceed their number."""
+    parts = {name: rung for name, rung in rungs.items() if not isinstance(rung, Stack)}
+    drawn = np.concatenate([rung._draw(DRAWS // len(parts), _seed()) for rung in parts.values()])
     scores = score_all(rungs, drawn)
-    base = scores[next(name for name, rung in rungs.items() if rung is proposals[0])]
-    for name in names:
-        found[name] = importance_integral(scores[name] - base)
-    return found
+    mixed = mixture_log_prob(np.column_stack([scores[name] for name in parts]), np.full(len(parts), 1.0 / len(parts)))
+    return {name: importance_integral(each - mixed) for name, each in scores.items()}
 
 
 def _surfaces(rungs: dict[str, DensityEstimator], best: str, X: HostEvents) -> dict[str, Surface]:

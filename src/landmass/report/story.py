@@ -122,13 +122,13 @@ def gains(m: Measures) -> list[str]:
         if (top.gain or 0.0) > 2.0 * (top.gain_se or 0.0):
             said.append(
                 f"The greatest step up is the {title(top.family)}: {signed(top.gain or 0.0, 3)} ± {top.gain_se:.3f} "
-                "nats an event over the rung below it, on the same events."
+                "nats an event over the best rung below it, on the same events."
             )
         small = [title(rung.family) for rung in steps if abs(rung.gain or 0.0) <= 2.0 * (rung.gain_se or 0.0)]
         if small:
-            verb = "differs" if len(small) == 1 else "differ"
+            verb = "differs from" if len(small) == 1 else "differ from"
             told = _listed([f"the {name}" for name in small])
-            said.append(f"{told[0].upper()}{told[1:]} {verb} from the rung below by less than two standard errors.")
+            said.append(f"{told[0].upper()}{told[1:]} {verb} the best rung below by less than two standard errors.")
     weights = [rung for rung in m.ledger.rungs if rung.weight is not None and rung.family != m.last]
     if len(weights) > 1:
         heavy = sorted(weights, key=lambda rung: -(rung.weight or 0.0))
@@ -144,6 +144,8 @@ def product(m: Measures) -> list[str]:
     first, found = m.last, m.products[m.last]
     total = sum(m.ledger.n.values())
     some = f"the first {found.n:,} of {total:,} events" if found.n < total else f"all {found.n:,} events"
+    if found.n <= m.ledger.n["train"] + m.ledger.n["validation"]:
+        some += ", all of which the rungs learned from,"
     said = f"The likelihood of a data set is the product of its events' densities. For {some} under the {title(first)} "
     if not math.isfinite(found.log_likelihood):
         said += f"it is zero: after {found.ended:,} events came one that the model holds impossible."

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from landmass.core.capabilities import AbstractDensity
-from landmass.core.scoring import log_prob
+from landmass.core.many import log_prob
 from landmass.errors import FitError
 from landmass.train.learner import Learner, Rows, Search, Selection, padded
 from landmass.train.progress import Listener, Progress

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import logsumexp
 
-from landmass.types import LogDensities
+from landmass.types import Copies, LogDensities
 
 # Pseudo-events of the prior that a part of a stack gets, as a share of the held-out events.
 PRIOR_SHARE = 0.02
@@ -37,7 +37,26 @@ def mixture_weights(
     return weights
 
 
-def stack_weights(log_probs: Float[np.ndarray, "events parts"]) -> Float[np.ndarray, " parts"]:
+def standard_error(values: Float[np.ndarray, " events"], copies: Copies | None = None) -> float:
+    """Standard error of a mean; copies of an event count as one observation (a cluster-robust estimate).
+
+    Args:
+        values: one an event.
+        copies: for each event the number of the distinct one it is a copy of; None if there are no copies.
+
+    Returns:
+        NaN of fewer than two distinct events.
+    """
+    steps = values - values.mean()
+    sums = steps if copies is None else np.bincount(copies, steps)
+    if len(sums) < 2:
+        return float("nan")
+    return float(np.sqrt((sums**2).sum() * len(sums) / (len(sums) - 1)) / len(values))
+
+
+def stack_weights(
+    log_probs: Float[np.ndarray, "events parts"], copies: Copies | None = None
+) -> Float[np.ndarray, " parts"]:
     """Weights of a stack: parts enter only where held-out events say so beyond their noise.
 
     The best part and those that three standard errors of the paired difference cannot tell from it come in together:
@@ -47,6 +66,7 @@ def stack_weights(log_probs: Float[np.ndarray, "events parts"]) -> Float[np.ndar
 
     Args:
         log_probs: log-densities of held-out events under each part, in nats; -inf is allowed.
+        copies: see `standard_error`.
     """
     parts, prior = log_probs.shape[1], PRIOR_SHARE * len(log_probs)
 
@@ -59,12 +79,12 @@ def stack_weights(log_probs: Float[np.ndarray, "events parts"]) -> Float[np.ndar
         # No part can explain every event: none can be compared with another, and all are needed.
         return mixture_weights(log_probs)
     best = int(np.argmax(means))
-    chosen = [part for part in range(parts) if not _clearly_above(log_probs[:, best], log_probs[:, part], 3.0)]
+    chosen = [part for part in range(parts) if not _clearly_above(log_probs[:, best], log_probs[:, part], 3.0, copies)]
     while len(chosen) < parts:
         now, rest = scores(chosen), [part for part in range(parts) if part not in chosen]
         tried = [scores([*chosen, part]) for part in rest]
         richest = int(np.argmax([score.mean() for score in tried]))
-        if not _clearly_above(tried[richest], now, 2.0):
+        if not _clearly_above(tried[richest], now, 2.0, copies):
             break
         chosen.append(rest[richest])
     weights = np.zeros(parts)
@@ -80,9 +100,9 @@ def mixture_log_prob(
     return np.asarray(logsumexp(log_probs[:, used] + np.log(weights[used]), axis=1))
 
 
-def _clearly_above(higher: LogDensities, lower: LogDensities, errors: float) -> bool:
+def _clearly_above(higher: LogDensities, lower: LogDensities, errors: float, copies: Copies | None) -> bool:
     """Whether a paired difference of mean scores exceeds so many of its standard errors."""
     gain = higher - lower
     if not np.isfinite(gain).all():
         return bool(np.isneginf(lower).any())
-    return bool(gain.mean() > errors * gain.std(ddof=1) / np.sqrt(len(gain)))
+    return bool(gain.mean() > errors * standard_error(gain, copies))
