@@ -94,7 +94,7 @@ class GaussianMixture(SelectingEstimator):
 
     def _start(self, k: int, floor: Columnwise, key: Key, z: Float[Array, "events columns"]) -> Bells:
         """Means by k-means++, and round covariances of the size that k cells of the data have."""
-        seed = int(jax.random.randint(key, (), 0, 2**31 - 1))
+        seed = int(np.asarray(jax.random.key_data(key))[-1])
         rows = np.random.default_rng(seed).permutation(len(z))[:SEED_EVENTS]
         events = np.asarray(z)[rows]
         means, _ = kmeans_plusplus(events, k, random_state=seed)
@@ -114,7 +114,9 @@ class GaussianMixture(SelectingEstimator):
     def _settle(self, model: Blend) -> Blend:
         mixture = model.parts[0]
         used = np.isfinite(np.asarray(mixture.log_weights))
-        return Blend(model.log_weights, (jax.tree.map(lambda leaf: leaf[used], mixture), model.parts[1]))
+        # On the host: on the device each array would compile a program of its own.
+        living = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[used]), mixture)
+        return Blend(model.log_weights, (living, model.parts[1]))
 
     def _empty(self, space: Space, sizes: Mapping[str, int]) -> AbstractDensity:
         k, d = sizes["components"], len(space)
