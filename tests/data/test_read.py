@@ -56,6 +56,7 @@ FILES = {
     "quoted.csv": ('"height","width"\n' + TEXT, NAMES),
     "headless.csv": (TEXT, ["x1", "x2"]),
     "semicolons.csv": ("height;width\n" + TEXT.replace(",", ";").replace(".", ","), NAMES),
+    "semicolons and points.csv": ("height;width\n" + TEXT.replace(",", ";"), NAMES),
     "headless semicolons.csv": (TEXT.replace(",", ";").replace(".", ","), ["x1", "x2"]),
     "data.tsv": ("height\twidth\n" + TEXT.replace(",", "\t"), NAMES),
     "headless.tsv": (TEXT.replace(",", "\t"), ["x1", "x2"]),

@@ -92,6 +92,11 @@ def test_bandwidth_of_counted_values_stays_at_their_spacing():
     assert real < 1.0
 
 
+def test_one_counted_column_can_be_fitted():
+    counted = np.random.default_rng(0).poisson(3.0, (2_000, 1))
+    np.testing.assert_allclose(KernelDensity(random_state=0).fit(counted).parameters_["bandwidth"], 1.0, rtol=1e-5)
+
+
 def test_one_outlier_leaves_the_bandwidth_alone():
     x = np.random.default_rng(0).standard_normal((2_000, 1))
     clean, spoilt = (KernelDensity(random_state=0).fit(each) for each in (x, np.append(x, [[1e9]], axis=0)))

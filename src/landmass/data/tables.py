@@ -1,5 +1,6 @@
 """Tables: CSV, Parquet, and pandas, polars or Arrow tables in memory."""
 
+import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -75,10 +76,11 @@ def read_csv(source: Path | bytes, name: str) -> Dataset:
             f"the column names of {name} are not UTF-8: byte {error.object[error.start]:#04x} at place {error.start}; "
             "save the file as UTF-8"
         ) from error
-    # Where cells are parted by semicolons, commas are decimal points.
     parted = ";" in first and all(_is_number(cell.replace(",", ".")) for cell in first.split(";"))
     mark = ";" if parted else max(",;\t", key=first.count)
-    point = "," if mark == ";" else "."
+    mark = "\t" if isinstance(source, Path) and source.suffix.lower() == ".tsv" else mark
+    # Where semicolons part the cells, commas are decimal points, unless points are.
+    point = "," if mark == ";" and not re.search(rb"\d\.\d", content) else "."
     headless = all(_is_number(cell.replace(point, ".")) for cell in first.split(mark))
     names = [f"x{i + 1}" for i in range(first.count(mark) + 1)] if headless else None
     parse = csv.ParseOptions(delimiter=mark, newlines_in_values=True)
@@ -87,7 +89,7 @@ def read_csv(source: Path | bytes, name: str) -> Dataset:
             pa.BufferReader(content),
             csv.ReadOptions(column_names=names),
             parse,
-            csv.ConvertOptions(decimal_point=point if mark == ";" and b"," in content else "."),
+            csv.ConvertOptions(decimal_point=point),
         )
     except pa.ArrowInvalid as error:
         raise DataError(f"{name} is not a well-formed CSV table: {error}") from error

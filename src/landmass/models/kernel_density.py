@@ -120,10 +120,7 @@ class KernelDensity(SelectingEstimator):
         # On rounded or counted values ever narrower bumps would score ever better.
         finest = np.array([np.diff(np.unique(column)).min() for column in z.T])
         best_score, worse = -np.inf, 0
-        for bandwidth in best * 0.8 ** np.arange(MOST_TRIES)[:, None]:
-            if (bandwidth < finest).all():
-                break
-            bandwidth = np.maximum(bandwidth, finest)
+        for bandwidth in np.unique(np.maximum(best * 0.8 ** np.arange(MOST_TRIES)[:, None], finest), axis=0)[::-1]:
             score = yield candidate(bandwidth)
             worse = 0 if score > best_score else worse + 1
             best, best_score = (bandwidth, score) if score > best_score else (best, best_score)
