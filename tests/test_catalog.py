@@ -1,9 +1,11 @@
 """The catalog: names of families, and what is said of those that are none."""
 
 import json
+import os
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.base import BaseEstimator
 
 import landmass
@@ -54,6 +56,11 @@ def edit(path, **changes):
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
+def edit_model(folder, **changes):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    edit(folder / "manifest.json", model={**manifest["model"], **changes})
+
+
 MANIFESTS = {
     "unknown family": ({"family": "Cubist"}, "names an unknown family 'Cubist'"),
     "module path as family": ({"family": "os.system"}, "names an unknown family"),
@@ -68,6 +75,16 @@ MANIFESTS = {
         "margin must be None or at least 0",
     ),
     "unknown field": ({"colour": "red"}, "is not what landmass writes there"),
+    "extra setting": (
+        {"family": "UniformBox", "settings": {"margin": 0.1, "colour": "red"}},
+        "there is no setting 'colour'",
+    ),
+    "no golden events": ({"golden": []}, "golden events do not have 2 columns"),
+    "golden events of other columns": ({"golden": [{"event": [0.0], "log_density": 0.0}]}, "do not have 2 columns"),
+    "another answer": (
+        {"golden": [{"event": [0.0, 0.0], "log_density": 7.5}]},
+        r"does not answer as when it was saved: event \[0.0, 0.0\] had log-density 7.5 and now has -",
+    ),
     "later version": ({"schema_version": 2}, "is not what landmass writes there"),
     "other columns": ({"columns": {"columns": [{"kind": "real", "name": "z"}]}}, "columns are not the manifest's"),
     "no columns": ({"columns": {"columns": []}}, "is not what landmass writes there"),
@@ -92,7 +109,7 @@ WEIGHTS = {
 @pytest.mark.parametrize("case", WEIGHTS)
 def test_weights_that_do_not_fit_are_not_loaded(saved, case):
     changes, message = WEIGHTS[case]
-    edit(saved / "weights.json", **changes)
+    edit_model(saved, **changes)
     with pytest.raises(StoreError, match=message):
         landmass.load(saved)
 
@@ -100,15 +117,15 @@ def test_weights_that_do_not_fit_are_not_loaded(saved, case):
 @pytest.mark.parametrize("sizes", [{}, {"components": -1}, {"components": 4}])
 def test_sizes_that_do_not_fit_are_not_loaded(tmp_path, sizes):
     landmass.GaussianMixture(n_components=2, random_state=0).fit(X).save(tmp_path / "model")
-    edit(tmp_path / "model" / "weights.json", sizes=sizes)
+    edit_model(tmp_path / "model", sizes=sizes)
     with pytest.raises(StoreError, match=r"do not make a model|the model needs"):
         landmass.load(tmp_path / "model")
 
 
-@pytest.mark.parametrize("name", ["weights.json", "weights.safetensors"])
+@pytest.mark.parametrize("name", ["manifest.json", "weights.safetensors"])
 def test_missing_file_is_named(saved, name):
     (saved / name).unlink()
-    with pytest.raises(StoreError, match=f"cannot read .*{name}"):
+    with pytest.raises(StoreError, match=f"cannot read .*{name}|has no manifest.json"):
         landmass.load(saved)
 
 
@@ -120,3 +137,33 @@ def test_folder_that_holds_nothing_is_not_loaded(tmp_path):
 def test_saving_over_something_is_refused(saved):
     with pytest.raises(StoreError, match="exists already"):
         UniformBox().fit(X).save(saved)
+
+
+def test_manifest_tells_environment_and_golden_densities(saved):
+    manifest = json.loads((saved / "manifest.json").read_text())
+    assert manifest["environment"].keys() == {"python", "system", "device", "jax", "numpy", "equinox"}
+    events = np.array([golden["event"] for golden in manifest["golden"]])
+    assert len(events) == 8
+    # SciPy's normal distribution, at the maximum-likelihood estimate.
+    expected = stats.multivariate_normal(X.mean(axis=0), np.cov(X.T, bias=True)).logpdf(events)
+    np.testing.assert_allclose([golden["log_density"] for golden in manifest["golden"]], expected, atol=1e-4)
+
+
+def test_golden_events_are_none_of_the_data(saved):
+    golden = json.loads((saved / "manifest.json").read_text())["golden"]
+    assert not np.isin(np.array([each["event"] for each in golden]), X).any()
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "weights.safetensors"])
+def test_links_out_of_the_folder_are_not_followed(saved, tmp_path, name):
+    (saved / name).rename(tmp_path / "elsewhere")
+    (saved / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StoreError, match=f"{name} is a link to elsewhere"):
+        landmass.load(saved)
+
+
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(saved):
+    (saved / "weights.safetensors").unlink()
+    os.mkfifo(saved / "weights.safetensors")
+    with pytest.raises(StoreError):
+        landmass.load(saved)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import landmass
 from landmass.errors import SettingError, StoreError
-from landmass.estimator.density import DensityEstimator, Manifest
+from landmass.estimator.density import DensityEstimator
+from landmass.estimator.manifest import Manifest
 from landmass.store import read_json
 
 FAMILIES: dict[str, str] = {

@@ -2,6 +2,7 @@
 
 LandmassError
 ├── DataError      the data cannot be modelled: names the column, the value and the way out   (also a ValueError)
+│   └── NotNumbersError   it holds things that are no numbers                                (also a TypeError)
 ├── SettingError   an unknown family, setting or data set, or a value out of range            (also a ValueError)
 ├── FitError       training cannot go on; the best state so far is kept                       (also a RuntimeError)
 └── StoreError     a run or model folder cannot be written, or does not hold what it says     (also an OSError)
@@ -14,6 +15,10 @@ class LandmassError(Exception):
 
 class DataError(LandmassError, ValueError):
     """The data cannot be modelled as it is."""
+
+
+class NotNumbersError(DataError, TypeError):
+    """The data holds things that are no numbers."""
 
 
 class SettingError(LandmassError, ValueError):

@@ -1,5 +1,7 @@
 """Ladder: fit several families to one split of the data, compare them, choose, stack."""
 
+import hashlib
+import shutil
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -21,7 +23,8 @@ from landmass.errors import DataError, FitError, LandmassError, SettingError, St
 from landmass.estimator.density import DensityEstimator
 from landmass.evaluate.ledger import Ledger, Rung, as_html, as_text, mean_and_error, paired_gain, prefer
 from landmass.models.stack import Stack
-from landmass.store import VERSION, new_folder, read_json, write_json
+from landmass.store import VERSION, below, make_folder, new_folder, read_json, refuse_existing, write_json
+from landmass.train.checkpoint import Checkpoint
 from landmass.train.progress import Listener, Progress, silent
 from landmass.train.weights import mixture_log_prob
 from landmass.types import LogDensities
@@ -55,6 +58,26 @@ class SplitRows(msgspec.Struct, forbid_unknown_fields=True):
     test: list[int]
 
 
+class Done(msgspec.Struct, forbid_unknown_fields=True):
+    """What a begun run remembers of a rung that is done, beside its folder and its validation scores.
+
+    Args:
+        seconds: that it took.
+        failed: why there is no such rung; empty if there is.
+        history: its progress records.
+    """
+
+    seconds: float = 0.0
+    failed: str = ""
+    history: tuple[Progress, ...] = ()
+
+
+class Begun(msgspec.Struct, forbid_unknown_fields=True):
+    """What a begun run is of: the SHA-256 of its data, families and settings."""
+
+    sha256: str
+
+
 class Ladder(DensityMixin, BaseEstimator):
     """Several densities on one split of the data, from simple to rich, compared in one ledger.
 
@@ -75,17 +98,20 @@ class Ladder(DensityMixin, BaseEstimator):
         self.families = families
         self.random_state = random_state
 
-    def fit(self, X: Any, test: Any = None, *, listen: Listener = silent) -> Self:
+    def fit(self, X: Any, test: Any = None, *, listen: Listener = silent, folder: str | Path | None = None) -> Self:
         """Fit every rung, from simple to rich, and the stack.
 
         Args:
             X: events, in any form that `landmass.read` takes.
             test: held-out events of the same columns; None keeps a tenth of X.
             listen: hears the progress records of every rung.
+            folder: where to save the run, step by step while it is fitted: after a crash the same call goes on from
+                what it finds there, and ends with the same bits.
 
         Raises:
-            DataError: the data cannot be modelled at all.
-            FitError: not a single family could be fitted.
+            DataError: the data cannot be modelled at all, or by none of the families.
+            FitError: not a single family could be fitted, because training diverged.
+            StoreError: the folder cannot be written, or holds something else.
         """
         data = read(X)
         data.check_fit()
@@ -100,25 +126,22 @@ class Ladder(DensityMixin, BaseEstimator):
             )
         self.train_, self.validation_, self.test_ = train, validation, held_out
         self.rungs_, self.failed_, self.test_scores_, seconds = {}, {}, {}, {}
-        self.validation_scores_ = scores = {}
+        self.validation_scores_, self._diverged = {}, False
+        run = None if folder is None else Path(folder)
+        if run is not None and (run / "manifest.json").exists():
+            refuse_existing(run)
+        checkpoint = Checkpoint(None if run is None else run / "checkpoint")
+        _check_begun(checkpoint, self._fingerprint(rungs))
         for name, rung in rungs.items():
-            hear, began = _named(listen, name), time.perf_counter()
-            try:
-                scores[name] = rung.fit_parts(train, validation, hear).score_samples(validation)
-                # What validation chose is settled; the cheap families now learn from its events too.
-                rung.refit(data.take(np.concatenate([self.split_.train, self.split_.validation])))
-            except LandmassError as error:
-                self.failed_[name] = str(error)
-                hear(Progress("failed", message=str(error)))
-                continue
-            seconds[name], self.rungs_[name] = time.perf_counter() - began, rung
-            self.test_scores_[name] = rung.score_samples(held_out)
-            hear(Progress("finished", score=float(self.test_scores_[name].mean()), seconds=seconds[name]))
+            seconds[name] = self._climb(name, rung, _named(listen, name), run, checkpoint.inside(name))
         if not self.rungs_:
-            raise FitError("no family could be fitted: " + "; ".join(f"{k}: {v}" for k, v in self.failed_.items()))
-        self.best_ = prefer(scores, validation.copies())
-        self._stack(scores, seconds, listen)
+            told = "; ".join(f"{name}: {why}" for name, why in self.failed_.items())
+            raise (FitError if self._diverged else DataError)(f"no family could be fitted: {told}")
+        self.best_ = prefer(self.validation_scores_, validation.copies())
+        self._stack(self.validation_scores_, seconds, listen)
         self.ledger_ = self._ledger(data, seconds)
+        if run is not None:
+            self.save_into(run)
         return self
 
     def score_samples(self, X: Any) -> LogDensities:
@@ -126,7 +149,7 @@ class Ladder(DensityMixin, BaseEstimator):
         check_is_fitted(self, "rungs_")
         return self.last_.score_samples(X)
 
-    def score(self, X: Any, y: None = None) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def score(self, X: Any, y: Any = None) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Mean log-density of events under the stack, in nats."""
         return float(np.mean(self.score_samples(X)))
 
@@ -158,12 +181,16 @@ class Ladder(DensityMixin, BaseEstimator):
 
     def save_into(self, folder: Path) -> None:
         """Save the run into a folder that is there already; the manifest comes last."""
-        (folder / "rungs").mkdir(exist_ok=True)
+        make_folder(folder / "rungs")
         for name, rung in self.rungs_.items():
-            rung.save(folder / "rungs" / name)
+            if not (folder / "rungs" / name).exists():
+                rung.save(folder / "rungs" / name)
         write_json(folder / "split.json", SplitRows(*(rows.tolist() for rows in self.split_)))
         write_json(folder / "ledger.json", self.ledger_)
         write_json(folder / "manifest.json", RunManifest(tuple(self.rungs_), self.ledger_.data, self.random_state))
+        # What a begun run needed, and what a killed process had not finished writing.
+        for done_with in (folder / "checkpoint", *(folder / "rungs").glob(".*")):
+            shutil.rmtree(done_with, ignore_errors=True)
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         """The ledger as text, once there is one."""
@@ -190,6 +217,65 @@ class Ladder(DensityMixin, BaseEstimator):
         if not rungs:
             raise SettingError(f"a ladder needs at least one family; there are: {', '.join(FAMILIES)}")
         return rungs
+
+    def _climb(
+        self, name: str, rung: DensityEstimator, listen: Listener, run: Path | None, checkpoint: Checkpoint
+    ) -> float:
+        """Fit a rung, or take it from a begun run; returns the seconds that it took."""
+        before, began = checkpoint.seconds, time.perf_counter()
+        known = checkpoint.inside("done").load(Done)
+        if known is None:
+            done = self._fit_rung(name, rung, listen, checkpoint)
+            done.seconds = before + time.perf_counter() - began
+            if run is not None:
+                self._remember(name, done, run, checkpoint)
+        else:
+            done, arrays = known
+            if run is not None and not done.failed:
+                rung = load_estimator(run / "rungs" / name)
+                vars(rung).update(data_=self.train_.take(np.arange(0)), history_=done.history)
+                self.rungs_[name], self.validation_scores_[name] = rung, arrays["validation"]
+        if done.failed:
+            self.failed_[name] = done.failed
+            listen(Progress("failed", message=done.failed))
+        else:
+            self.test_scores_[name] = self.rungs_[name].score_samples(self.test_)
+            listen(Progress("finished", score=float(self.test_scores_[name].mean()), seconds=done.seconds))
+        return done.seconds
+
+    def _fit_rung(self, name: str, rung: DensityEstimator, listen: Listener, checkpoint: Checkpoint) -> Done:
+        try:
+            rung.fit_parts(self.train_, self.validation_, listen, checkpoint.inside("fit"))
+            scores = rung.score_samples(self.validation_)
+            # What validation chose is settled; the cheap families now learn from its events too.
+            whole = replace(self.train_, X=np.concatenate([self.train_.X, self.validation_.X]))
+            rung.refit(whole, checkpoint.inside("refit"))
+        except StoreError:
+            raise
+        except LandmassError as error:
+            self._diverged |= isinstance(error, FitError)
+            return Done(failed=str(error))
+        self.rungs_[name], self.validation_scores_[name] = rung, scores
+        return Done(history=tuple(getattr(rung, "history_", ())))
+
+    def _remember(self, name: str, done: Done, run: Path, checkpoint: Checkpoint) -> None:
+        """Save a rung that is done, in place of its checkpoints."""
+        if not done.failed:
+            # A rung that was saved by a process that then died knows nothing of its validation scores.
+            shutil.rmtree(run / "rungs" / name, ignore_errors=True)
+            self.rungs_[name].save(run / "rungs" / name)
+        scores = {} if done.failed else {"validation": self.validation_scores_[name]}
+        checkpoint.inside("done").save(done, scores)
+        checkpoint.inside("fit").remove()
+        checkpoint.inside("refit").remove()
+
+    def _fingerprint(self, rungs: dict[str, DensityEstimator]) -> str:
+        """Of all that decides what a fit gives."""
+        found = hashlib.sha256(repr([(name, rung.get_params()) for name, rung in rungs.items()]).encode())
+        for part in (self.train_, self.validation_, self.test_):
+            found.update(repr(part.schema).encode())
+            found.update(np.ascontiguousarray(part.X).tobytes())
+        return found.hexdigest()
 
     def _stack(self, scores: dict[str, LogDensities], seconds: dict[str, float], listen: Listener) -> None:
         if len(self.rungs_) < 2:
@@ -267,17 +353,27 @@ def load(path: str | Path) -> Ladder | DensityEstimator:
         raise StoreError(f"{path}: the manifest's rungs {list(manifest.rungs)} are not names of rungs")
     rows, ledger = read_json(path / "split.json", SplitRows), read_json(path / "ledger.json", Ledger)
     ladder = Ladder(random_state=manifest.random_state)
-    ladder.rungs_ = {name: load_estimator(path / "rungs" / name) for name in manifest.rungs}
+    ladder.rungs_ = {name: load_estimator(below(path, "rungs", name)) for name in manifest.rungs}
     ladder.split_ = Split(*(np.array(part, int) for part in (rows.train, rows.validation, rows.test)))
     ladder.ledger_, ladder.best_, ladder.failed_ = ledger, ledger.best, ledger.failed
     return ladder
 
 
+def _check_begun(checkpoint: Checkpoint, sha256: str) -> None:
+    """Refuse to go on with a run of something else."""
+    begun = checkpoint.load(Begun)
+    if begun is None:
+        checkpoint.save(Begun(sha256), {})
+    elif begun[0].sha256 != sha256:
+        raise StoreError(f"{checkpoint.folder} is of a fit with other data, families or settings; give another folder")
+
+
 def same_columns(test: Dataset, data: Dataset) -> Dataset:
-    """Test events in the sample space of the training events."""
-    if test.schema.names != data.schema.names:
-        raise DataError(f"the test events have columns {test.schema.names}, the others {data.schema.names}")
-    return replace(test, schema=data.schema)
+    """Test events in the sample space of the training events; named columns may come in another order."""
+    names, found = data.schema.names, test.schema.names
+    if sorted(found) != sorted(names):
+        raise DataError(f"the test events have columns {found}, the others {names}; give them the same columns")
+    return replace(test, X=test.X[:, [found.index(name) for name in names]], schema=data.schema)
 
 
 def _named(listen: Listener, name: str) -> Listener:

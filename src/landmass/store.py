@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,7 +37,8 @@ def write_bytes(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
         raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
 
 
@@ -52,10 +53,13 @@ def read_json(path: Path, kind: type[T]) -> T:
     Raises:
         StoreError: the file is missing, is not JSON, or has another form.
     """
+    return parse_json(_read(path), kind, path)
+
+
+def parse_json(content: bytes | msgspec.Raw, kind: type[T], path: Path) -> T:
+    """Read JSON from a part of the file at `path`, see `read_json`."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror or error}") from error
+        return msgspec.json.decode(content, type=kind)
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise StoreError(f"{path} is not what landmass writes there: {error}") from error
 
@@ -73,16 +77,49 @@ def read_arrays(path: Path, sha256: str) -> dict[str, np.ndarray]:
     Raises:
         StoreError: the file is missing, broken, or not the one with this hash.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror or error}") from error
+    content = _read(path)
     if hashlib.sha256(content).hexdigest() != sha256:
         raise StoreError(f"{path} has changed since it was saved (its SHA-256 differs); restore it, or fit again")
     try:
         return load(content)
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{path} is not a file of arrays: {error}") from error
+
+
+def _read(path: Path) -> bytes:
+    """A file's content; links are not followed, and nothing is waited for."""
+    if path.is_symlink():
+        raise StoreError(f"{path} is a link to elsewhere; put the file itself there")
+    try:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def below(folder: Path, *names: str) -> Path:
+    """A folder inside another, not a link that leads out of it.
+
+    Raises:
+        StoreError: a name on the way is a link.
+    """
+    for name in names:
+        folder = folder / name
+        if folder.is_symlink():
+            raise StoreError(f"{folder} is a link to elsewhere; put the folder itself there")
+    return folder
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, unless they are there.
+
+    Raises:
+        StoreError: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """A run from the command line, from fit to sample: what is printed where, and what lies in its folder."""
 
 import csv
+import fcntl
 import io
 import json
 import signal
@@ -18,6 +19,8 @@ import landmass
 from landmass.cli.folder import histories
 from landmass.train.progress import Progress
 from tests.cli.conftest import QUICK, Call
+
+SLOW = ["--families", "uniform_box,spline_flow", "--set", "spline_flow.members=2", "--set", "spline_flow.hidden=16"]
 
 
 def report_module(monkeypatch: pytest.MonkeyPatch, write_report: Callable[..., Path]) -> None:
@@ -119,7 +122,7 @@ def test_a_family_that_fails_is_told_and_the_rest_is_saved(call: Call, tmp_path:
 def test_a_fit_in_which_every_family_fails_leaves_nothing(call: Call, tmp_path: Path):
     (tmp_path / "line.csv").write_text("a,b\n" + "".join(f"{i},{2 * i}\n" for i in range(100)))
     answer = call("fit", "line.csv", "--families", "gaussian")
-    assert answer.code == 1
+    assert answer.code == 2
     assert "error: no family could be fitted" in answer.err
     assert not (tmp_path / "runs").exists()
 
@@ -224,33 +227,80 @@ def test_hello_tells_the_puzzle_and_the_gaps(call: Call, monkeypatch: pytest.Mon
     assert answer.out.splitlines()[-1] == "Report: runs/hello-1/report.html"
 
 
-def test_ctrl_c_ends_with_130_and_says_what_was_kept(start, tmp_path: Path):
-    # A negative tolerance is never met: the mixture would go on for hours.
-    long = ["--set", "gaussian_mixture.max_iter=100000000", "--set", "gaussian_mixture.tol=-1"]
-    fit = start("fit", "table.csv", "--families", "uniform_box,gaussian_mixture", *long)
+def test_ctrl_c_ends_with_130_and_the_command_it_prints_goes_on(start, call: Call, tmp_path: Path):
+    fit = start("fit", "table.csv", *SLOW, "--set", "spline_flow.max_steps=400")
     for line in fit.stderr:
         if line.startswith("uniform box"):
             break
-    time.sleep(1.0)
+    time.sleep(2.0)
     fit.send_signal(signal.SIGINT)
     out, err = fit.communicate(timeout=60)
     assert fit.returncode == 130
     assert out == ""
-    assert err.splitlines()[-1].startswith("interrupted: runs/table-1 is not a finished run")
-    assert err.splitlines()[-1].endswith("keeps under rungs/: uniform_box")
-    assert isinstance(landmass.load(tmp_path / "runs/table-1/rungs/uniform_box"), landmass.UniformBox)
+    assert err.splitlines()[-1] == "interrupted: go on with `landmass fit --resume runs/table-1`"
     assert not (tmp_path / "runs/table-1/manifest.json").exists()
+    assert isinstance(landmass.load(tmp_path / "runs/table-1/rungs/uniform_box"), landmass.UniformBox)
+    resumed = call("fit", "--resume", "runs/table-1")
+    assert resumed.code == 0
+    assert list(landmass.load("runs/table-1").rungs_) == ["uniform_box", "spline_flow", "stack"]
 
 
-def test_ctrl_c_before_a_rung_is_done_leaves_nothing(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_ctrl_c_before_a_rung_is_done_leaves_a_run_to_resume(call: Call, monkeypatch: pytest.MonkeyPatch):
     def interrupt(*anything: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("landmass.models.uniform_box.UniformBox._learner", interrupt)
-    answer = call("fit", "table.csv", *QUICK)
+    with monkeypatch.context() as patch:
+        patch.setattr("landmass.models.uniform_box.UniformBox._learner", interrupt)
+        answer = call("fit", "table.csv", *QUICK, "--seed", "5", "--set", "uniform_box.margin=0.5")
     assert answer.code == 130
-    assert answer.err.splitlines()[-1] == "interrupted: nothing was fitted yet, so nothing was kept"
-    assert not (tmp_path / "runs").exists()
+    assert answer.err.splitlines()[-1] == "interrupted: go on with `landmass fit --resume runs/table-1`"
+    assert "is not finished" in call("score", "runs/table-1", "table.csv").err
+    resumed = call("fit", "--resume", "runs/table-1", "--no-report")
+    fresh = call("fit", "table.csv", *QUICK, "--seed", "5", "--set", "uniform_box.margin=0.5")
+    assert without_seconds(resumed.out) == without_seconds(fresh.out.replace("table-2", "table-1"))
+
+
+def without_seconds(text: str) -> list[list[str]]:
+    """A printed ledger's words but for the times."""
+    return [[word for word in line.split() if not word.endswith("s") or "." not in word] for line in text.splitlines()]
+
+
+RESUMES = {
+    "a source with it": (["table.csv"], "--resume goes on with a run as it was begun; give no SOURCE"),
+    "a setting with it": (["--set", "gaussian.x=1"], "--resume goes on with a run as it was begun"),
+    "a finished run": ([], "is finished already; `landmass report"),
+}
+
+
+@pytest.mark.parametrize("case", RESUMES)
+def test_resume_is_refused(call: Call, run_folder: Path, case: str):
+    words, message = RESUMES[case]
+    answer = call("fit", "--resume", str(run_folder), *words)
+    assert (answer.code, answer.out) == (2, "")
+    assert message in answer.err
+
+
+def test_resume_of_what_cannot_go_on_is_refused(call: Call, tmp_path: Path, table_text: str):
+    (tmp_path / "runs").mkdir()
+    assert "has no source.json" in call("fit", "--resume", "runs").err
+    assert "there is no run folder runs/x" in call("fit", "--resume", "runs/x").err
+    call("fit", "-", *QUICK, stdin=table_text)
+    (tmp_path / "runs/stdin-1/manifest.json").unlink()
+    assert "its data came from standard input" in call("fit", "--resume", "runs/stdin-1").err
+    call("fit", "table.csv", *QUICK)
+    (tmp_path / "runs/table-1/manifest.json").unlink()
+    (tmp_path / "table.csv").write_text(table_text + "1,2,x\n")
+    assert "has changed since the run was fitted" in call("fit", "--resume", "runs/table-1").err
+
+
+def test_a_run_that_is_being_fitted_is_left_alone(call: Call, tmp_path: Path):
+    call("fit", "table.csv", *QUICK)
+    (tmp_path / "runs/table-1/manifest.json").unlink()
+    with (tmp_path / "runs/table-1/progress.jsonl").open("ab") as log:
+        fcntl.flock(log, fcntl.LOCK_EX)
+        answer = call("fit", "--resume", "runs/table-1")
+    assert answer.code == 2
+    assert "another process is fitting runs/table-1" in answer.err
 
 
 def test_history_of_several_candidates_is_the_best_ones(tmp_path: Path):

@@ -1,9 +1,12 @@
 """Dataset: events with their sample space; what cannot be modelled is refused by name."""
 
+from decimal import Decimal
+
 import numpy as np
 import pytest
 
 from landmass import Bounded, Circular, DataError, Dataset, Positive, Real, Schema
+from landmass.data.dataset import as_float64
 
 X = np.array([[1.0, 10.0], [2.0, 20.0], [3.0, 15.0]])
 AB = Schema.real(["a", "b"])
@@ -32,8 +35,30 @@ def test_number_of_columns_must_be_the_schemas():
 def test_number_that_is_not_finite_is_named_with_column_and_row(value):
     broken = X.copy()
     broken[1:, 1] = value
-    with pytest.raises(DataError, match=rf"column 'b' holds {value} \(row 1; 2 such values\).*remove or repair"):
+    with pytest.raises(
+        DataError, match=rf"column 'b' holds {value} \(row 1, counted from 0; 2 such values\).*remove or repair"
+    ):
         Dataset(broken, AB)
+
+
+WHOLE = {
+    "int64": np.array([1, 2**53 + 1, 2**60 + 1]),
+    "uint64": np.array([1, 2**53 + 1, 2**64 - 1], np.uint64),
+    "Python's integers": np.array([1, 2**53 + 1, 10**30 + 1], object),
+    "Python's decimals": np.array([Decimal(1), Decimal(2**53 + 1), Decimal(2**80 + 1)], object),
+}
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_whole_number_that_float64_would_round_is_refused(kind):
+    with pytest.raises(DataError, match=r"column 'id' holds 9007199254740993 \(row 1, .*2 such values.*an offset"):
+        as_float64(WHOLE[kind], "id")
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_whole_number_that_float64_holds_is_kept(kind):
+    exact = (WHOLE[kind][:2] - 1) * 2
+    assert as_float64(exact, "id").tolist() == [0.0, 2.0**54]
 
 
 def test_wrapping_gives_back_the_container():
@@ -48,6 +73,7 @@ UNFIT = {
     "no event": (AB, X[:0], "at least 2 events, found 0"),
     "constant column": (AB, np.column_stack([X[:, 0], np.full(3, 7.0)]), "column 'b' is constant \\(always 7\\).*drop"),
     "too wide": (AB, np.column_stack([X[:, 0], [0.0, 1.0, 1e300]]), "column 'b' spans 0 to 1e\\+300.*rescale"),
+    "too narrow": (AB, np.column_stack([X[:, 0], [0.0, 1e-200, 2e-200]]), "column 'b' spans 0 to 2e-200, too narrow"),
     "above a bound": (
         Schema((Real(name="a"), Bounded(name="b", low=0, high=15))),
         X,

@@ -100,9 +100,9 @@ def test_dash_reads_standard_input(monkeypatch):
     assert (data.name, data.schema.names) == ("stdin", NAMES)
 
 
-def test_flat_array_is_one_column():
-    data = landmass.read(np.array([1, 2, 3]))
-    np.testing.assert_array_equal(data.X, [[1.0], [2.0], [3.0]])
+def test_flat_array_of_a_file_is_one_column(tmp_path):
+    np.save(tmp_path / "flat.npy", np.array([1, 2, 3]))
+    np.testing.assert_array_equal(landmass.read(tmp_path / "flat.npy").X, [[1.0], [2.0], [3.0]])
 
 
 def test_data_set_is_returned_as_it_is():
@@ -153,6 +153,27 @@ def test_text_column_of_a_file_is_left_out_and_told(tmp_path):
     assert any("'city'" in note for note in data.notes)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [pl.DataFrame, pa.table, lambda columns: pl.DataFrame(columns).to_pandas()],
+    ids=["polars", "Arrow", "pandas"],
+)
+def test_rows_with_an_empty_cell_are_left_out_and_counted(make):
+    data = landmass.read(make({"a": [1.0, None, 3.0, 4.0], "b": [1, 2, 3, 4]}))
+    np.testing.assert_array_equal(data.X, [[1, 1], [3, 3], [4, 4]])
+    assert data.notes == (data.gaps,)
+    assert data.gaps.startswith("left out 1 of 4 rows with an empty cell in 'a' (the first is row 1")
+
+
+def test_empty_cell_of_a_file_leaves_its_row_out_of_a_fit_and_is_refused_in_a_score(tmp_path):
+    path = written(tmp_path, "data.csv", "a,b\n1,2\n,3\n4,5\n")
+    data = landmass.read(path)
+    np.testing.assert_array_equal(data.X, [[1.0, 2.0], [4.0, 5.0]])
+    fitted = landmass.UniformBox().fit(path)
+    with pytest.raises(landmass.DataError, match=r"1 of 3 rows .* in 'a' .*row 1,.*: a score is owed for every row"):
+        fitted.score_samples(path)
+
+
 @pytest.mark.parametrize("text", ["a,b\n1,\n2,\n", b"a,b\n1,\xff\n2,\xfe\n"], ids=["empty", "no UTF-8"])
 def test_column_without_a_readable_cell_is_left_out_and_told(text, tmp_path):
     path = tmp_path / "data.csv"
@@ -162,16 +183,41 @@ def test_column_without_a_readable_cell_is_left_out_and_told(text, tmp_path):
     assert any("left out column 'b'" in note for note in data.notes)
 
 
-@pytest.mark.parametrize("make", [pl.DataFrame, pa.table], ids=["polars", "Arrow"])
-def test_rows_with_an_empty_cell_are_left_out_and_counted(make):
-    data = landmass.read(make({"a": [1.0, None, 3.0, 4.0], "b": [1, 2, 3, 4]}))
-    np.testing.assert_array_equal(data.X, [[1, 1], [3, 3], [4, 4]])
-    assert any("1 of 4 rows" in note and "'a'" in note for note in data.notes)
+def test_line_of_names_that_looks_like_an_event_is_told(tmp_path):
+    data = landmass.read(written(tmp_path, "data.csv", "NA,1.5\n1,2\n3,4\n"))
+    assert data.schema.names == ["NA", "1.5"]
+    assert any("first line was taken for column names" in note for note in data.notes)
 
 
-def test_empty_cell_of_a_file_leaves_its_row_out(tmp_path):
-    data = landmass.read(written(tmp_path, "data.csv", "a,b\n1,2\n,3\n4,5\n"))
-    np.testing.assert_array_equal(data.X, [[1.0, 2.0], [4.0, 5.0]])
+def test_empty_lines_between_rows_of_several_columns_are_no_rows(tmp_path):
+    data = landmass.read(written(tmp_path, "data.csv", "\na,b\n1,2\n\n3,4\n\n\n"))
+    np.testing.assert_array_equal(data.X, [[1.0, 2.0], [3.0, 4.0]])
+
+
+def test_empty_lines_around_a_single_column_are_no_rows(tmp_path):
+    data = landmass.read(written(tmp_path, "data.csv", "\n1\n2\n\n"))
+    np.testing.assert_array_equal(data.X, [[1.0], [2.0]])
+
+
+def test_numbers_may_stand_among_spaces(tmp_path):
+    data = landmass.read(written(tmp_path, "data.csv", "a, b\n1, 2\n3 ,4.5\n"))
+    np.testing.assert_array_equal(data.X, [[1.0, 2.0], [3.0, 4.5]])
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["<f8", ">f4", "<i2", "u1"])
+def test_every_order_and_type_of_numbers_is_read(dtype, order, tmp_path):
+    rows = np.array([[1, 2, 3], [4, 5, 6]], dtype, order=order)
+    np.save(tmp_path / "data.npy", rows)
+    np.savez_compressed(tmp_path / "data.npz", rows)
+    np.testing.assert_array_equal(landmass.read(tmp_path / "data.npy").X, rows)
+    np.testing.assert_array_equal(landmass.read(tmp_path / "data.npz").X, rows)
+
+
+def test_folder_named_like_a_partition_is_no_column(tmp_path):
+    (tmp_path / "year=2020").mkdir()
+    pa.parquet.write_table(pa.table(COLUMNS), tmp_path / "year=2020" / "data.parquet")
+    assert landmass.read(tmp_path / "year=2020" / "data.parquet").schema.names == NAMES
 
 
 def test_integers_and_booleans_are_numbers():

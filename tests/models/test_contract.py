@@ -1,8 +1,10 @@
 """The contract: what every family must keep, over every family that the catalog finds."""
 
+import copy
 from functools import partial
 
 import jax
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -11,7 +13,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 import landmass
-from landmass import SettingError
+from landmass import Bounded, Schema, SettingError
 from landmass.catalog import FAMILIES
 from tests.models.cases import DATA, data, estimator
 from tests.models.quadrature import FALSE_ALARM, Proposal, cell_masses, fit_of_counts, worst_marginal
@@ -188,6 +190,37 @@ def test_change_of_units_shifts_a_refit_by_the_constant(fitted, family):
     assert shifted[both].mean() == pytest.approx(expected[both].mean(), abs=0.01)
 
 
+UNITS = {"line": ([1000.0], [0.0]), "plane": ([1e-3, 40.0], [5.0, -7.0]), "land": ([60.0, 0.01], [3.0, 100.0])}
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_change_of_units_shifts_a_fixed_model_by_the_constant(fitted, family, name):
+    """A table in other units, x' = scale · x + shift, has density p(x) / |scale|."""
+    scale, shift = map(np.array, UNITS[name])
+    X, model = data(name, n=300, seed=1).X, fitted(family, name)
+    expected = model.score_samples(X) - np.log(scale).sum()
+    np.testing.assert_allclose(in_other_units(model, scale, shift)._log_prob(scale * X + shift), expected, atol=1e-5)
+
+
+def in_other_units(model, scale, shift):
+    """The same fitted model, asked in other units: what is in units is the space's columns, offsets and scales."""
+    other = copy.copy(model)
+    if hasattr(model, "parts_"):
+        other.parts_ = {name: in_other_units(part, scale, shift) for name, part in model.parts_.items()}
+        return other
+    columns = [
+        msgspec.structs.replace(c, low=c.low * a + b, high=c.high * a + b) if isinstance(c, Bounded) else c
+        for c, a, b in zip(model.data_.schema.columns, scale, shift, strict=True)
+    ]
+    other.space_ = msgspec.structs.replace(
+        model.space_,
+        schema=Schema(tuple(columns)),
+        loc=tuple(np.array(model.space_.loc) * scale + shift),
+        scale=tuple(np.array(model.space_.scale) * scale),
+    )
+    return other
+
+
 def test_refit_of_the_same_shapes_compiles_no_step(fitted, family, heard):
     fitted(family, "plane").score_samples(data("plane").X)
     heard.clear()
@@ -197,7 +230,7 @@ def test_refit_of_the_same_shapes_compiles_no_step(fitted, family, heard):
 
 def test_fit_of_another_shape_is_heard_to_compile(heard):
     heard.clear()
-    estimator("gaussian").fit(data("plane", n=77))
+    estimator("gaussian").fit(data("plane", n=1077))
     assert "_advance" in heard
 
 

@@ -1,13 +1,15 @@
 """Spline flow: its log-density is the slope of its own map, and it learns what a Gaussian cannot."""
 
+import functools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from scipy.special import logsumexp
 
 from landmass import FitError, Gaussian, SplineFlow, read
-from landmass.core.distributions import Transformed
 from tests.models.cases import data
 
 
@@ -24,20 +26,39 @@ def test_log_density_is_the_mean_of_the_members_densities(fitted):
     np.testing.assert_allclose(model.score_samples(X), logsumexp(each, axis=0) - np.log(2) + log_det, atol=1e-4)
 
 
-def test_log_density_of_a_member_is_the_slope_of_its_own_map(fitted):
-    model = fitted("spline_flow", "mixed")
-    flow = members(model)[1]
-    density = flow._transformed()
-    assert isinstance(density, Transformed)
-    Z = jnp.asarray(model.space_.forward(data("mixed").X[:32])[0])
+def slopes(flow, Z):
+    """A member's log-densities, those that autodiff finds by the slopes of its map, and the way there and back."""
 
-    @jax.jit
-    def by_autodiff(z):
+    @eqx.filter_jit
+    @functools.partial(jax.vmap, in_axes=(None, 0))
+    def all_three(flow, z):
+        density = flow._transformed()
         u, _ = density.bijection.inverse(z)
-        slopes = jax.jacfwd(lambda z: density.bijection.inverse(z)[0])(z)
-        return density.base.log_prob(u) + jnp.linalg.slogdet(slopes)[1]
+        matrix = jax.jacfwd(lambda z: density.bijection.inverse(z)[0])(z)
+        by_autodiff = density.base.log_prob(u) + jnp.linalg.slogdet(matrix)[1]
+        return flow.log_prob(z), by_autodiff, density.bijection.forward(u)[0]
 
-    np.testing.assert_allclose(jax.jit(jax.vmap(flow.log_prob))(Z), jax.vmap(by_autodiff)(Z), atol=1e-3)
+    return [np.asarray(each) for each in all_three(flow, Z)]
+
+
+def tails(model, name):
+    """Training events, and some far out in the columns that have no bounds."""
+    Z, line = model.space_.forward(data(name).X[:32])[0], model.space_.on_line
+    far = np.where(line, Z[:8] * np.array([4.0, 8.0, 12.0, 20.0, -4.0, -8.0, -12.0, -20.0])[:, None], Z[:8])
+    return np.concatenate([Z, far])
+
+
+@pytest.mark.parametrize("name", ["plane", "mixed"])
+def test_trained_flow_is_the_slope_of_its_own_map_in_float64(fitted, name):
+    flow, Z = members(fitted("spline_flow", name))[1], tails(fitted("spline_flow", name), name)
+    with jax.enable_x64(True):
+        wide = jax.tree.map(lambda leaf: leaf.astype(jnp.float64) if eqx.is_inexact_array(leaf) else leaf, flow)
+        told, by_autodiff, back = slopes(wide, jnp.asarray(Z, jnp.float64))
+    np.testing.assert_allclose(told, by_autodiff, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(back, Z, rtol=1e-8, atol=1e-8)
+    narrow, _, back = slopes(flow, jnp.asarray(Z))
+    np.testing.assert_allclose(narrow, told, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(back, Z, rtol=1e-5, atol=1e-3)
 
 
 def test_flow_beats_the_gaussian_on_moons():

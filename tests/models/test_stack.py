@@ -1,5 +1,7 @@
 """Stack: the mixture of its parts, at the weights that held-out events choose."""
 
+import json
+
 import numpy as np
 import pytest
 from scipy.special import logsumexp
@@ -64,12 +66,11 @@ def test_saved_stack_holds_its_parts(fitted, tmp_path):
     assert list(load(tmp_path / "stack").parts_) == ["uniform_box", "gaussian_mixture"]
 
 
-@pytest.mark.parametrize(
-    "weights", ['{"weights": {"../box": 1.0}}', '{"weights": {}}', '{"weights": {"uniform_box": 0.3}}']
-)
+@pytest.mark.parametrize("weights", [{"../box": 1.0}, {}, {"uniform_box": 0.3}, {"a": 1.5, "b": -0.5}], ids=str)
 def test_weights_that_are_none_are_not_loaded(fitted, tmp_path, weights):
     fitted("stack", "plane").save(tmp_path / "stack")
-    (tmp_path / "stack" / "weights.json").write_text(weights)
+    path = tmp_path / "stack" / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "model": {"weights": weights}}))
     with pytest.raises(StoreError, match="are not those of a stack"):
         load(tmp_path / "stack")
 

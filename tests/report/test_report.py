@@ -32,7 +32,7 @@ def hostile(tmp_path_factory):
 @pytest.fixture(scope="module")
 def one(tmp_path_factory):
     rng = np.random.default_rng(0)
-    ladder = landmass.Ladder(CHEAP).fit(rng.normal(size=300))
+    ladder = landmass.Ladder(CHEAP).fit(rng.normal(size=(300, 1)))
     folder = tmp_path_factory.mktemp("one")
     return ladder, folder, write_report(ladder, folder).read_text()
 
@@ -116,7 +116,7 @@ def test_ladder_that_was_read_back_makes_a_report_without_its_events(land, tmp_p
 
 def test_ladder_that_was_read_back_with_its_events_says_the_same(one, tmp_path):
     one[0].save(tmp_path / "run")
-    data = landmass.read(np.random.default_rng(0).normal(size=300))
+    data = landmass.read(np.random.default_rng(0).normal(size=(300, 1)))
     page = write_report(landmass.load(tmp_path / "run"), tmp_path / "report", data=data).read_text()
     sentences = r"<p[^>]*>([^<]*)</p>"
     assert re.findall(sentences, page) == re.findall(sentences, one[2])

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -24,8 +24,22 @@ def check_seed(seed: int | None) -> int | None:
     return seed
 
 
+def at_least(least: int, option: str) -> Callable[[int | None], int | None]:
+    """A check of a count that names the option and the value."""
+
+    def check(count: int | None) -> int | None:
+        if count is not None and count < least:
+            raise SettingError(f"{option} must be at least {least}, got {count}")
+        return count
+
+    return check
+
+
 Seed = Annotated[int, typer.Option(metavar="SEED", callback=check_seed, help="Seed of everything random.")]
-Count = Annotated[int | None, typer.Option("--n", metavar="N", min=1, help="Events to draw, if SOURCE is built in.")]
+Count = Annotated[
+    int | None,
+    typer.Option("--n", metavar="N", callback=at_least(1, "--n"), help="Events to draw, if SOURCE is built in."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or of one of its rungs.")]
 Source = Annotated[str, typer.Argument(metavar="SOURCE", help="File, built-in data set, or - for CSV on stdin.")]
@@ -108,7 +122,9 @@ def landmass(
     ),
 )
 def hello(
-    n: Annotated[int, typer.Option("--n", metavar="N", min=20, help="Points to learn from.")] = 10_000,
+    n: Annotated[
+        int, typer.Option("--n", metavar="N", callback=at_least(20, "--n"), help="Points to learn from.")
+    ] = 10_000,
     seed: Seed = 0,
     out: Folder = None,
 ) -> int:
@@ -131,10 +147,13 @@ def hello(
         "landmass fit land --n 2000 --families uniform_box,kernel_density",
         "landmass fit table.parquet --test later.parquet --out runs/mine",
         "landmass fit table.csv --set gaussian_mixture.n_components=5 --json",
+        "landmass fit --resume runs/table-1            go on with a fit that was stopped",
     ),
 )
 def fit(
-    source: Source,
+    source: Annotated[
+        str | None, typer.Argument(metavar="SOURCE", help="File, built-in data set, or - for CSV on stdin.")
+    ] = None,
     families: Annotated[
         str | None, typer.Option(metavar="A,B", help="Families to fit  [default: all; see `landmass families`]")
     ] = None,
@@ -149,14 +168,24 @@ def fit(
     out: Folder = None,
     as_json: Json = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
+    resume: Annotated[
+        Path | None, typer.Option("--resume", metavar="RUN", help="Go on with this run, as it was begun.")
+    ] = None,
 ) -> int:
     """Fit a ladder."""
+    if resume is not None and (source, families, set_, n, test, out, seed) != (None, None, None, None, None, None, 0):
+        raise SettingError("--resume goes on with a run as it was begun; give no SOURCE, data or settings with it")
+    if resume is None and source is None:
+        raise SettingError("fit needs a SOURCE: a file, a built-in data set, or - for CSV on stdin")
     from landmass.cli.environment import prepare
 
     prepare()
-    from landmass.cli.fit import Order, fit
+    from landmass.cli import fit as door
 
-    return fit(Order(source, families, set_ or [], seed, n, test, out), as_json=as_json, with_report=report)
+    if resume is not None:
+        return door.resume(resume, as_json=as_json, with_report=report)
+    order = door.Order(str(source), families, set_ or [], seed, n, test, out)
+    return door.fit(order, as_json=as_json, with_report=report)
 
 
 @app.command(
@@ -201,7 +230,7 @@ def score(
 )
 def sample(
     run: Run,
-    n: Annotated[int, typer.Option("-n", "--n", metavar="N", min=1, help="How many.")] = 10,
+    n: Annotated[int, typer.Option("-n", "--n", metavar="N", callback=at_least(1, "-n"), help="How many.")] = 10,
     seed: Seed = 0,
     rung: RungName = None,
     out: File = None,

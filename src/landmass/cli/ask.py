@@ -168,11 +168,10 @@ def _recall(ladder: Ladder, run: Path) -> None:
     if not (run / "source.json").exists():
         raise StoreError(f"{run} has no report, and none can be made: it was saved from Python, without its events")
     sources = read_json(run / "source.json", Sources)
-    if "-" in (sources.source, sources.test and sources.test.source):
+    if sources.from_stdin:
         raise StoreError(f"{run} has no report, and none can be made: its data came from standard input")
     try:
-        data, _ = read_events(Source(sources.source, sources.n, sources.seed, sources.sha256))
-        test = None if sources.test is None else read_events(sources.test)[0]
+        data, test = sources.read()
     except LandmassError as error:
         raise StoreError(f"{run} has no report, and none can be made: {error}") from error
     rows = ladder.split_

@@ -9,13 +9,13 @@ import numpy as np
 import typer
 
 from landmass.cli.console import tell
-from landmass.cli.folder import RunFolder
+from landmass.cli.folder import RunFolder, begun, how_to_go_on
 from landmass.cli.interrupt import INTERRUPTED, at_interrupt
 from landmass.cli.settings import estimators
 from landmass.cli.sources import Source, Sources, fresh, read_events
 from landmass.cli.view import spaced, view
 from landmass.data.dataset import Dataset
-from landmass.errors import StoreError
+from landmass.errors import DataError, FitError, SettingError, StoreError
 from landmass.estimator.density import DensityEstimator
 from landmass.evaluate.ledger import as_text, mean_and_error
 from landmass.ladder import Ladder
@@ -59,18 +59,56 @@ def fit(order: Order, *, as_json: bool = False, with_report: bool = True, remark
     data, source = read_events(Source(order.source, order.n, order.seed))
     data.check_fit()
     test, test_source = (None, None) if order.test is None else read_events(fresh(order.test, order.seed))
-    folder = RunFolder(order.out, order.name or data.name, Sources(**msgspec.structs.asdict(source), test=test_source))
+    told = msgspec.structs.asdict(source)
+    sources = Sources(**told, test=test_source, families=order.families, settings=tuple(order.settings))
+    folder = RunFolder.new(order.out, order.name or data.name, sources)
     ladder = Ladder(rungs.values(), random_state=order.seed)
-    try:
-        _climb(ladder, data, test, rungs, folder, remark)
-    except KeyboardInterrupt:
-        return _interrupted(ladder, folder)
-    except BaseException:
-        folder.discard()
-        raise
-    _save(ladder, folder)
+    fill(ladder, data, test, rungs, folder, remark)
     print_ledger(ladder, as_json)
     return _finish(ladder, folder.path, as_json=as_json, with_report=with_report)
+
+
+def resume(run: Path, *, as_json: bool = False, with_report: bool = True) -> int:
+    """Go on with a run that was begun and not finished.
+
+    Args:
+        run: its folder.
+        as_json: print the ledger as JSON.
+        with_report: write a report.
+
+    Returns:
+        The exit code, as of `fit`.
+    """
+    sources = begun(run)
+    rungs = estimators(sources.families, sources.settings)
+    data, test = sources.read()
+    ladder = Ladder(rungs.values(), random_state=sources.seed)
+    fill(ladder, data, test, rungs, RunFolder(run), None)
+    print_ledger(ladder, as_json)
+    return _finish(ladder, run, as_json=as_json, with_report=with_report)
+
+
+def fill(
+    ladder: Ladder,
+    data: Dataset,
+    test: Dataset | None,
+    rungs: Mapping[str, DensityEstimator],
+    folder: RunFolder,
+    remark: Remark | None,
+) -> None:
+    """Fit a ladder into its run folder; what a stopped fit has reached stays there, to be resumed."""
+    try:
+        _climb(ladder, data, test, rungs, folder, remark)
+    except (DataError, FitError, SettingError):
+        folder.discard()
+        raise
+    except StoreError as error:
+        raise StoreError(f"{error}; then {how_to_go_on(folder.path)}") from error
+    except KeyboardInterrupt:
+        _interrupted(folder)
+        raise
+    finally:
+        folder.close()
 
 
 def print_ledger(ladder: Ladder, as_json: bool) -> None:
@@ -120,7 +158,7 @@ def _climb(
 
     def leave() -> None:
         shown.__exit__()
-        _interrupted(ladder, folder)
+        _interrupted(folder)
 
     with shown, at_interrupt(leave):
 
@@ -129,7 +167,7 @@ def _climb(
             done = progress.kind == "finished"
             shown.hear(progress, _result(ladder, progress.family, data, remark) if done else "")
 
-        ladder.fit(data, test, listen=listen)
+        ladder.fit(data, test, listen=listen, folder=folder.path)
 
 
 def _result(ladder: Ladder, rung: str, data: Dataset, remark: Remark | None) -> str:
@@ -147,25 +185,8 @@ def _result(ladder: Ladder, rung: str, data: Dataset, remark: Remark | None) -> 
     return ", ".join(parts)
 
 
-def _interrupted(ladder: Ladder, folder: RunFolder) -> int:
-    kept = folder.keep(vars(ladder).get("rungs_", {}))
-    if kept:
-        tell(f"interrupted: {folder.path} is not a finished run, but keeps under rungs/: {', '.join(kept)}")
-    else:
-        tell("interrupted: nothing was fitted yet, so nothing was kept")
-    return INTERRUPTED
-
-
-def _save(ladder: Ladder, folder: RunFolder) -> None:
-    try:
-        ladder.save_into(folder.path)
-    except StoreError as error:
-        raise StoreError(f"{error}; the run {folder.path} is not finished") from error
-    except KeyboardInterrupt:
-        tell(f"interrupted while saving: the run {folder.path} is not finished")
-        raise
-    finally:
-        folder.close()
+def _interrupted(folder: RunFolder) -> None:
+    tell(f"interrupted: {how_to_go_on(folder.path)}")
 
 
 def _finish(ladder: Ladder, path: Path, *, as_json: bool, with_report: bool) -> int:

@@ -1,10 +1,13 @@
 """A run's folder while it is being filled: made before the fit, finished by its manifest, gone if nothing came."""
 
 import contextlib
+import fcntl
+import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -13,7 +16,7 @@ from landmass.cli.sources import Sources
 from landmass.errors import StoreError
 from landmass.estimator.density import DensityEstimator
 from landmass.ladder import Ladder, load
-from landmass.store import refuse_existing, write_json
+from landmass.store import new_folder, read_json, write_json
 from landmass.train.progress import Progress
 
 
@@ -21,83 +24,91 @@ class RunFolder:
     """A folder that no other run can take, from the first step on; without a manifest nobody takes it for finished.
 
     Args:
-        wanted: the folder asked for; None takes the first free `runs/<name>-<k>`.
-        name: what the data is called.
-        sources: where the data came from.
+        path: a run that was begun; see `new`.
+        made: the folder and those above it, if they were made for it.
 
     Raises:
-        StoreError: something stands there already, or nothing can be written there.
+        StoreError: another process is at work there, or nothing can be written there.
     """
 
-    def __init__(self, wanted: Path | None, name: str, sources: Sources) -> None:
-        self._made: list[Path] = []
+    def __init__(self, path: Path, made: Sequence[Path] = ()) -> None:
+        self.path, self._made = path, made
         try:
-            self.path = self._next(name) if wanted is None else self._make(wanted)
-            write_json(self.path / "source.json", sources)
-            self._log = (self.path / "progress.jsonl").open("ab")
+            self._log = (path / "progress.jsonl").open("ab")
+            fcntl.flock(self._log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # A line that was not finished, because its process was killed.
+            self._log.truncate((path / "progress.jsonl").read_bytes().rfind(b"\n") + 1)
+        except BlockingIOError as error:
+            self.close()
+            raise StoreError(f"another process is fitting {path}; wait for it, or stop it") from error
         except OSError as error:
-            self._remove_made()
-            if isinstance(error, StoreError):
-                raise
-            raise StoreError(f"cannot write {error.filename}: {error.strerror}; choose another --out") from error
+            raise StoreError(f"cannot write {error.filename}: {error.strerror}") from error
 
-    def log(self, progress: Progress) -> None:
-        """Append a progress record."""
-        self._log.write(msgspec.json.encode(progress) + b"\n")
-        self._log.flush()
-
-    def close(self) -> None:
-        """End the log."""
-        self._log.close()
-
-    def discard(self) -> None:
-        """Remove the folder, and the folders above it that were made for it and hold nothing else."""
-        self.close()
-        shutil.rmtree(self.path, ignore_errors=True)
-        self._remove_made()
-
-    def keep(self, rungs: Mapping[str, DensityEstimator]) -> list[str]:
-        """Save the rungs of a fit that will not be finished; remove the folder if there is none.
+    @classmethod
+    def new(cls, wanted: Path | None, name: str, sources: Sources) -> Self:
+        """Make a run's folder; from the moment it is there, it can be resumed.
 
         Args:
-            rungs: the fitted rungs.
+            wanted: the folder asked for; None takes the first free `runs/<name>-<k>`.
+            name: what the data is called.
+            sources: where the data came from, and what is to be fitted to it.
 
-        Returns:
-            The names of the rungs that are on disk.
+        Raises:
+            StoreError: something stands there already, or nothing can be written there.
         """
-        if not rungs:
-            self.discard()
-            return []
-        self.close()
-        (self.path / "rungs").mkdir(exist_ok=True)
-        for name, rung in rungs.items():
-            if not (self.path / "rungs" / name).exists():
-                rung.save(self.path / "rungs" / name)
-        return list(rungs)
-
-    def _next(self, name: str) -> Path:
         # A name that begins with a dot, or holds a slash, is not one that a person would look for.
         name = name.replace("/", "_").lstrip(".") or "run"
         for k in count(1):
-            path = Path("runs") / f"{name}-{k}"
-            # Between the look and the making another fit may have taken the name.
-            with contextlib.suppress(FileExistsError):
-                if not path.exists():
-                    return self._make(path)
+            path = Path("runs") / f"{name}-{k}" if wanted is None else wanted
+            if wanted is None and path.exists():
+                continue
+            made = [folder for folder in (path, *path.parents) if not folder.exists()]
+            try:
+                with new_folder(path) as folder:
+                    write_json(folder / "source.json", sources)
+            except StoreError as error:
+                # Between the look and the making another fit may have taken the name.
+                if wanted is None and path.exists():
+                    continue
+                raise StoreError(f"{error}; choose another --out") from error
+            return cls(path, made)
         raise AssertionError("numbers do not end")
 
-    def _make(self, path: Path) -> Path:
-        refuse_existing(path)
-        missing = [folder for folder in (path, *path.parents) if not folder.exists()]
-        for folder in reversed(missing):
-            folder.mkdir(exist_ok=folder != path)
-            self._made.insert(0, folder)
-        return path
+    def log(self, progress: Progress) -> None:
+        """Append a progress record.
 
-    def _remove_made(self) -> None:
+        Raises:
+            StoreError: the disk is full.
+        """
+        try:
+            self._log.write(msgspec.json.encode(progress) + b"\n")
+            self._log.flush()
+        except OSError as error:
+            raise StoreError(f"cannot write {self._log.name}: {error.strerror}") from error
+
+    def close(self) -> None:
+        """End the log."""
+        with contextlib.suppress(OSError):
+            self._log.close()
+
+    def discard(self) -> None:
+        """Remove the folder if it was made here, and those above it that were made for it and hold nothing else."""
+        self.close()
+        if self._made:
+            shutil.rmtree(self.path, ignore_errors=True)
         for folder in self._made:
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+    def _take(self) -> None:
+        """Keep other processes out for as long as this one lives; drop a line that the last one did not finish."""
+        try:
+            fcntl.flock(self._log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self.close()
+            raise StoreError(f"another process is fitting {self.path}; wait for it, or stop it") from error
+        end = (self.path / "progress.jsonl").read_bytes().rfind(b"\n") + 1
+        self._log.truncate(end)
 
 
 def load_run(path: Path) -> Ladder | DensityEstimator:
@@ -122,13 +133,46 @@ def check_run(path: Path) -> None:
     Raises:
         StoreError: tells which it is.
     """
+    if path.is_file():
+        raise StoreError(f"{path} is a file, not a run's folder; the run comes before the events")
     if not path.is_dir():
-        known = [str(folder) for above in (path.parent, Path("runs")) if above.is_dir() for folder in above.iterdir()]
+        beside = [found for above in (path.parent, Path("runs")) if above.is_dir() for found in above.iterdir()]
+        known = [str(found) for found in beside if found.is_dir()]
         raise StoreError(f"there is no run folder {path}{suggest(str(path), known)}")
-    if (path / "progress.jsonl").exists() and not (path / "manifest.json").exists():
-        rungs = sorted(str(rung) for rung in path.glob("rungs/*"))
-        held = f"; these rungs were saved: {', '.join(rungs)}" if rungs else ""
-        raise StoreError(f"the run {path} is not finished: its fit was stopped, or still goes on{held}")
+    if (path / "source.json").exists() and not (path / "manifest.json").exists():
+        raise StoreError(f"the run {path} is not finished, unless its fit still goes on: {how_to_go_on(path)}")
+
+
+def how_to_go_on(path: Path) -> str:
+    """What to do about a begun run, in words.
+
+    Args:
+        path: the run's folder.
+    """
+    if read_json(path / "source.json", Sources).from_stdin:
+        return "it cannot be resumed, because its data came from standard input"
+    return f"go on with `landmass fit --resume {shlex.quote(str(path))}`"
+
+
+def begun(path: Path) -> Sources:
+    """What a run that was begun and not finished is to be fitted to.
+
+    Args:
+        path: the run's folder.
+
+    Raises:
+        StoreError: there is no such run, it is finished, or its data cannot be read again.
+    """
+    if not path.is_dir():
+        check_run(path)
+    if (path / "manifest.json").exists():
+        raise StoreError(f"the run {path} is finished already; `landmass report {path}` shows it")
+    if not (path / "source.json").exists():
+        raise StoreError(f"{path} is not a run that `landmass fit` has begun: it has no source.json")
+    sources = read_json(path / "source.json", Sources)
+    if sources.from_stdin:
+        raise StoreError(f"the run {path} cannot go on: its data came from standard input; fit it again from a file")
+    return sources
 
 
 def histories(path: Path) -> dict[str, tuple[Progress, ...]]:
@@ -145,7 +189,9 @@ def histories(path: Path) -> dict[str, tuple[Progress, ...]]:
     for record in records:
         name = record.family
         if record.kind == "advanced":
-            running[name] = (*running.get(name, ()), record)
+            # A run that was resumed has taken some steps twice.
+            before = tuple(other for other in running.get(name, ()) if other.step < record.step)
+            running[name] = (*before, record)
         elif record.kind == "chosen":
             score = float("-inf") if record.score is None else record.score
             if name not in best or score > best[name]:

@@ -1,6 +1,7 @@
 """Where a run's events came from: read with suggestions for typos, and remembered in `source.json`."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import msgspec
@@ -36,13 +37,35 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Sources(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What `source.json` holds: the events of a run, and its held-out events where they came on their own."""
+    """What `source.json` holds: the events of a run and its held-out events, and what was to be fitted to them.
+
+    Args:
+        source: see `Source`, and so for the next three.
+        n: see there.
+        seed: also of every fit.
+        sha256: see there.
+        test: the held-out events where they came on their own.
+        families: the families to fit, with commas between them; None is all.
+        settings: of the families, as `family.setting=value`.
+    """
 
     source: str
     n: int | None
     seed: int
     sha256: str
     test: Source | None = None
+    families: str | None = None
+    settings: tuple[str, ...] = ()
+
+    @property
+    def from_stdin(self) -> bool:
+        """Whether some of the events cannot be read again."""
+        return "-" in (self.source, self.test and self.test.source)
+
+    def read(self) -> tuple[Dataset, Dataset | None]:
+        """Read the events again, and the held-out events where they came on their own."""
+        data, _ = read_events(Source(self.source, self.n, self.seed, self.sha256))
+        return data, None if self.test is None else read_events(self.test)[0]
 
 
 def fresh(name: str, seed: int, n: int | None = None) -> Source:
@@ -74,7 +97,7 @@ def read_events(source: Source) -> tuple[Dataset, Source]:
     """
     name = source.source
     known = name == "-" or name in DATASETS
-    if not known and not Path(name).exists():
+    if not known and not os.path.lexists(name):
         folder = Path(name).parent
         beside = [str(path.relative_to(".") if folder == Path(".") else path) for path in _entries(folder)]
         raise DataError(

@@ -40,5 +40,8 @@ def split(data: Dataset, seed: int, validation: float = 0.1, test: float = 0.1) 
     rows = [np.flatnonzero(part[event] == side) for side in (0, 1, 2)]
     for name, share, found in zip(("train", "validation", "test"), (1.0, validation, test), rows, strict=True):
         if share > 0.0 and not len(found):
-            raise DataError(f"{len(data)} rows with {len(copies)} distinct events leave none for the {name} part")
+            raise DataError(
+                f"{len(data)} rows with {len(copies)} distinct events leave none for the {name} part, as copies of an "
+                "event stay together; give at least 20 different rows"
+            )
     return Split(*rows)

@@ -5,12 +5,39 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
-from jaxtyping import Integer
+from jaxtyping import Float, Integer, Shaped
 
 from landmass.data.builtin.truth import Truth
 from landmass.data.schema import Circular, Positive, Schema
 from landmass.errors import DataError
 from landmass.types import Copies, HostEvents
+
+LAST_WHOLE = 2.0**53
+"""Beyond it float64 leaves whole numbers out."""
+
+
+def as_float64(values: Shaped[np.ndarray, " events"], column: str) -> Float[np.ndarray, " events"]:
+    """Numbers of any type as float64, with no whole number changed.
+
+    Args:
+        values: integers, booleans, floats, or Python's integers and decimals.
+        column: the column's name.
+
+    Raises:
+        DataError: a whole number beyond 2^53 would be rounded.
+    """
+    numbers = values.astype(np.float64)
+    if values.dtype.kind != "f":
+        large = np.flatnonzero(np.abs(numbers) >= LAST_WHOLE)
+        # Python compares its integers with floats exactly.
+        rounded = large[values[large].astype(object) != numbers[large].astype(object)]
+        if rounded.size:
+            raise DataError(
+                f"column {column!r} holds {values[rounded[0]]} (row {rounded[0]}, counted from 0; {rounded.size} such "
+                "values): whole numbers beyond 2^53 do not fit float64; subtract an offset, drop the column, or turn "
+                "it into floats (1.0) if rounding does no harm"
+            )
+    return numbers
 
 
 def as_array(X: HostEvents, names: list[str]) -> Any:
@@ -29,6 +56,7 @@ class Dataset:
         container: makes, from events and column names, the kind of object the data came in.
         truth: the distribution the events were drawn from, where it is known.
         notes: what the reader left out or changed, in sentences.
+        gaps: which rows were left out because of an empty cell, in a sentence; empty if none was.
         unnamed: whether the column names were made up, so that columns are told apart by their place.
     """
 
@@ -38,6 +66,7 @@ class Dataset:
     container: Callable[[HostEvents, list[str]], Any] = as_array
     truth: Truth | None = None
     notes: tuple[str, ...] = ()
+    gaps: str = ""
     unnamed: bool = False
 
     def __post_init__(self) -> None:
@@ -48,8 +77,9 @@ class Dataset:
             if broken.any():
                 row = int(np.argmax(broken))
                 raise DataError(
-                    f"column {column.name!r} holds {values[row]} (row {row}; {broken.sum()} such values): "
-                    "landmass models finite numbers; remove or repair these rows"
+                    f"column {column.name!r} holds {values[row]} (row {row}, counted from 0; {broken.sum()} such "
+                    "values): landmass models finite numbers, not NaN or inf; remove or repair these rows, or drop the "
+                    "column"
                 )
 
     def __len__(self) -> int:
@@ -96,17 +126,19 @@ class Dataset:
             DataError: names the column, the value and the remedy.
         """
         if len(self) < 2:
-            raise DataError(f"a fit needs at least 2 events, found {len(self)} event(s)")
+            raise DataError(f"a fit needs at least 2 events, found {len(self)} (n_samples={len(self)}); add rows")
         for column, values in zip(self.schema.columns, self.X.T, strict=True):
             name, least, most = repr(column.name), values.min(), values.max()
             if least == most:
                 raise DataError(
                     f"column {name} is constant (always {least:g}): a density cannot hold it; drop the column"
                 )
-            # Python's floats overflow to infinity without a warning; the square of 1e150 is near float64's end.
-            if float(most) - float(least) > 1e150:
+            # Python's floats overflow to infinity without a warning; the squares of both ends are near float64's.
+            span = float(most) - float(least)
+            if not 1e-150 < span < 1e150:
+                fault = "narrow" if span < 1.0 else "wide"
                 raise DataError(
-                    f"column {name} spans {least:g} to {most:g}, too wide to standardise; rescale or clean it"
+                    f"column {name} spans {least:g} to {most:g}, too {fault} to standardise; rescale or clean it"
                 )
             reach = most if isinstance(column, Positive) else column.high - column.low
             if np.isfinite(reach) and values.std() < 1e-4 * reach:

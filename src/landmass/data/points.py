@@ -1,38 +1,79 @@
 """Arrays, NPY and NPZ files: columns of plain numbers."""
 
+import math
+import struct
+import tokenize
+import zipfile
+import zlib
 from dataclasses import replace
+from io import BufferedIOBase
+from lzma import LZMAError
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile
+from typing import IO, Any
 
 import numpy as np
+from numpy.lib import format as npy
+from scipy.sparse import issparse
 
-from landmass.data.dataset import Dataset
+from landmass.data.dataset import Dataset, as_float64
+from landmass.data.limits import check_size
 from landmass.data.schema import Schema
 from landmass.data.tables import arrow_container
-from landmass.errors import DataError
+from landmass.errors import DataError, NotNumbersError
+
+# Zeros alone shrink to a thousandth, numbers that say anything hardly to a hundredth.
+LARGEST_RATIO, SMALLEST_BOMB = 200, 10**8
+
+# What NumPy and zipfile raise for a file that is not what it seems to be.
+BROKEN = (
+    ValueError,
+    EOFError,
+    MemoryError,
+    OverflowError,
+    RuntimeError,
+    SyntaxError,
+    LZMAError,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def from_array(array: Any, name: str = "data") -> Dataset:
-    """Make a data set of an array: one row an event; a flat array has one column.
+    """Make a data set of an array: one row an event.
 
     Args:
-        array: numbers, shape (events, columns) or (events,).
+        array: numbers, shape (events, columns).
         name: what the data is called.
     """
+    if issparse(array):
+        raise DataError("a sparse array is not supported, as densities are of dense columns; pass X.toarray()")
     try:
         values = np.asarray(array)
     except ValueError as error:
         raise DataError(f"the rows do not make an array: {error}") from error
-    if values.dtype.kind not in "fiub":
-        raise DataError(f"an array of {values.dtype} is not an array of numbers; pass numbers, or a table or path")
+    if values.ndim and values.dtype.kind == "O":
+        _check_objects(values)
+    else:
+        _check_numbers(values.dtype)
     if values.ndim == 1:
-        values = values[:, None]
+        raise DataError(
+            f"the array is flat (shape {values.shape}): pass X.reshape(-1, 1) if it is one column, or "
+            "X.reshape(1, -1) if it is one event"
+        )
     if values.ndim != 2:
-        raise DataError(f"events are rows of a two-dimensional array, found shape {values.shape}")
+        raise DataError(f"events are rows of a two-dimensional array, found shape {values.shape}; reshape it")
     if not values.size:
-        raise DataError(f"the array is empty (shape {values.shape})")
+        events, columns = values.shape
+        raise DataError(
+            f"the array is empty: {events} event(s) of {columns} feature(s) (shape={values.shape}) while a minimum of "
+            "1 is required."
+        )
     names = [f"x{i + 1}" for i in range(values.shape[1])]
+    # Smaller whole numbers all fit.
+    if values.dtype.kind != "f" and values.dtype.itemsize > 4:
+        values = np.column_stack([as_float64(column, name) for name, column in zip(names, values.T, strict=True)])
     return Dataset(values.astype(np.float64), Schema.real(names), name=name, unnamed=True)
 
 
@@ -44,15 +85,72 @@ def read_numpy(path: Path, name: str) -> Dataset:
         name: what the data is called.
     """
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.lib.npyio.NpzFile):
-            with loaded:
-                if len(loaded.files) != 1:
-                    raise DataError(f"{path} holds {len(loaded.files)} arrays ({', '.join(loaded.files)}); save one")
-                loaded = loaded[loaded.files[0]]
-    except (ValueError, EOFError, BadZipFile, OSError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path} is not a readable file of plain numbers: {error}") from error
-    data = from_array(loaded, name)
-    return replace(data, container=arrow_container)
+        if path.suffix.lower() == ".npz":
+            array = _read_npz(path)
+        else:
+            with path.open("rb") as file:
+                array = _read_npy(file, path.stat().st_size, path)
+    except DataError:
+        raise
+    except BROKEN as error:
+        raise DataError(
+            f"{path} is not a readable file of plain numbers: {error}; write it again with numpy.save"
+        ) from error
+    # Who has only the file cannot reshape it.
+    return replace(from_array(array[:, None] if array.ndim == 1 else array, name), container=arrow_container)
+
+
+def _read_npz(path: Path) -> np.ndarray:
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        if len(members) != 1:
+            names = ", ".join(member.filename.removesuffix(".npy") for member in members[:8])
+            raise DataError(f"{path} holds {len(members)} arrays ({names}); save one")
+        size, packed = members[0].file_size, members[0].compress_size
+        if size > SMALLEST_BOMB and size > LARGEST_RATIO * packed:
+            raise DataError(
+                f"{path} would unpack {packed:,} bytes to {size:,}, more than {LARGEST_RATIO} times as many; if it is "
+                "no zip bomb, save it unpacked, with numpy.save"
+            )
+        check_size(str(path), size)
+        # zipfile reads no more bytes than the archive declares.
+        with archive.open(members[0]) as file:
+            return _read_npy(file, size, path)
+
+
+def _read_npy(file: IO[bytes] | BufferedIOBase, size: int, path: Path) -> np.ndarray:
+    """Read an array, after a look at whether the file's bytes are as many as its header declares."""
+    read_header = npy.read_array_header_1_0 if npy.read_magic(file) == (1, 0) else npy.read_array_header_2_0
+    shape, _, dtype = read_header(file)
+    if dtype.hasobject:
+        raise ValueError("it holds pickled Python objects, which are never loaded")
+    _check_numbers(dtype, f"{path}: ")
+    count = math.prod(shape)
+    declared = file.tell() + count * dtype.itemsize
+    if declared != size or min(shape, default=0) < 0:
+        raise ValueError(
+            f"its header declares shape {shape} of {dtype}, {declared:,} bytes in all, and it has {size:,}"
+        )
+    check_size(str(path), count * np.float64().itemsize)
+    file.seek(0)
+    return npy.read_array(file, allow_pickle=False)
+
+
+def _check_objects(values: np.ndarray) -> None:
+    """Refuse an array of Python's objects, unless all of them are numbers."""
+    try:
+        values.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise NotNumbersError(
+            f"an array of object is not an array of numbers: {error}; pass integers or floats, or a table"
+        ) from error
+
+
+def _check_numbers(dtype: np.dtype, where: str = "") -> None:
+    if dtype.kind == "c":
+        raise DataError(
+            f"{where}Complex data not supported: an array of {dtype} is not an array of numbers; pass real and "
+            "imaginary parts as columns"
+        )
+    if dtype.kind not in "fiu":
+        raise DataError(f"{where}an array of {dtype} is not an array of numbers; pass integers or floats, or a table")

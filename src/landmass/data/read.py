@@ -6,18 +6,50 @@ from typing import Any
 
 import numpy as np
 
-from landmass.data import points, tables
+from landmass.data import delimited, points, tables
 from landmass.data.builtin import DATASETS, truth
 from landmass.data.dataset import Dataset
+from landmass.data.limits import check_size
 from landmass.data.schema import Schema
 from landmass.errors import DataError, SettingError
 
 READERS = {
-    ".csv": tables.read_csv,
-    ".tsv": tables.read_csv,
+    ".csv": delimited.read_csv,
+    ".tsv": delimited.read_csv,
     ".parquet": tables.read_parquet,
     ".npy": points.read_numpy,
     ".npz": points.read_numpy,
+}
+
+UNPACK = "unpack it first"
+CONVERT = "convert the file to one of these"
+
+# What to do with a file that landmass does not read, by its ending.
+REMEDIES = {
+    ".gz": UNPACK,
+    ".bz2": UNPACK,
+    ".xz": UNPACK,
+    ".zst": UNPACK,
+    ".zip": UNPACK,
+    ".xlsx": "save the sheet as CSV",
+    ".xls": "save the sheet as CSV",
+    ".ods": "save the sheet as CSV",
+    ".txt": "give it the ending .csv if commas, semicolons or tabs part its cells",
+    ".json": "write its rows as CSV or Parquet, for example with pandas",
+    ".jsonl": "write its rows as CSV or Parquet, for example with pandas",
+    ".feather": "write its table as Parquet, with pyarrow",
+    ".arrow": "write its table as Parquet, with pyarrow",
+    ".pkl": "pickles can run code and are never loaded; save its numbers as one of these",
+    ".pickle": "pickles can run code and are never loaded; save its numbers as one of these",
+}
+
+# How files begin that are often given a wrong ending: what they are, and the ending they should have.
+BEGINNINGS = {
+    b"PAR1\x15": (".parquet", "a Parquet file"),
+    b"\x93NUMPY": (".npy", "an NPY file"),
+    b"PK\x03\x04": (".npz", "an NPZ file, a spreadsheet or a ZIP archive"),
+    b"ARROW1\0\0": (".arrow", "an Arrow file"),
+    b"\x1f\x8b": (".gz", "a gzip file"),
 }
 
 
@@ -68,20 +100,46 @@ def draw(name: str, *, n: int | None = None, seed: int = 0) -> Dataset:
     count = DATASETS[name].n if n is None else n
     if count < 1:
         raise SettingError(f"n must be at least 1, got {count}")
+    check_size(f"drawing n = {count:,} events of {name}", 8 * count * len(source.schema.columns))
     events = source.sample(count, np.random.default_rng(seed))
     return Dataset(events, source.schema, name=name, container=tables.arrow_container, truth=source)
 
 
 def _read_path(source: str | Path) -> Dataset:
-    if str(source) == "-":
-        return tables.read_csv(sys.stdin.buffer.read(), name="stdin")
     path = Path(source)
+    try:
+        if str(source) == "-":
+            return delimited.read_csv(sys.stdin.buffer.read(), name="stdin")
+        _check_file(path)
+        return READERS[path.suffix.lower()](path, name=path.stem)
+    except OSError as error:
+        raise DataError(
+            f"cannot read {path}: {error.strerror or error}; check its name, and whether you may read it"
+        ) from error
+
+
+def _check_file(path: Path) -> None:
+    """Refuse a path that leads to no file of a known kind."""
     if path.is_dir():
+        if (path / "manifest.json").exists():
+            raise DataError(f"{path} is the folder of a run or model, not of data; give the file that holds the events")
         raise DataError(f"{path} is a folder; give the path of one file: {', '.join(READERS)}")
+    if path.is_symlink() and not path.exists():
+        raise DataError(f"there is no file {path}: the link leads to {path.readlink()}; mend the link")
     if not path.exists():
         raise DataError(f"no file {path}, and no built-in data set of that name (there are: {', '.join(DATASETS)})")
-    if path.suffix.lower() not in READERS:
-        raise DataError(f"cannot read {path}: landmass reads {', '.join(READERS)}; convert the file to one of these")
+    if not path.is_file():
+        # To open a pipe that nobody fills would wait for ever.
+        raise DataError(f"{path} is a pipe or device, not a file; give a file, or - to read CSV from standard input")
+    ending = path.suffix.lower()
+    if ending not in READERS:
+        raise DataError(f"cannot read {path}: landmass reads {', '.join(READERS)}; {REMEDIES.get(ending, CONVERT)}")
     if path.stat().st_size == 0:
-        raise DataError(f"{path} is empty")
-    return READERS[path.suffix.lower()](path, name=path.stem)
+        raise DataError(f"{path} is empty; it needs a row for each event")
+    check_size(str(path), path.stat().st_size)
+    with path.open("rb") as file:
+        head = file.read(16)
+    for beginning, (right, kind) in BEGINNINGS.items():
+        if head.startswith(beginning) and ending != right:
+            remedy = f"give it the ending {right}" if right in READERS else REMEDIES[right]
+            raise DataError(f"{path} is not what its name says: it begins like {kind}; {remedy}")

@@ -1,6 +1,7 @@
 """The sample space: what each column may hold, and what its density is "per"."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -75,10 +76,9 @@ class Schema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if not self.columns:
             raise DataError("a sample space needs at least one column, found none")
-        names = self.names
-        for name in names:
-            if names.count(name) > 1:
-                raise DataError(f"column name {name!r} appears {names.count(name)} times; rename all but one")
+        for name, times in Counter(self.names).items():
+            if times > 1:
+                raise DataError(f"column name {name!r} appears {times} times; rename all but one")
 
     @property
     def names(self) -> list[str]:

@@ -96,7 +96,10 @@ class Space(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def complete(self) -> bool:
         """Whether every column has a map: so of fitted spaces, perhaps not of one that was read from a file."""
-        return all(len(part) == len(self) for part in (self.maps, self.loc, self.scale, self.seen_low, self.seen_high))
+        numbers = (self.loc, self.scale, self.seen_low, self.seen_high)
+        if any(len(part) != len(self) for part in (self.maps, *numbers)):
+            return False
+        return bool(np.isfinite(numbers).all() and np.greater(self.scale, 0.0).all())
 
     @property
     def on_line(self) -> Bool[np.ndarray, " columns"]:

@@ -1,6 +1,5 @@
-"""Tables: CSV, Parquet, and pandas, polars or Arrow tables in memory."""
+"""Tables: Parquet files, and pandas, polars or Arrow tables in memory."""
 
-import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -9,13 +8,20 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import pyarrow as pa
+from jaxtyping import Float
 from narwhals.exceptions import DuplicateError
-from pyarrow import csv, parquet
+from pyarrow import parquet
 
-from landmass.data.dataset import Dataset
+from landmass.data.dataset import Dataset, as_float64
+from landmass.data.limits import check_size
 from landmass.data.schema import Schema
 from landmass.errors import DataError
 from landmass.types import HostEvents
+
+NO_VALUE = {"na", "n/a", "#n/a", "#na", "null", "none", "nil", "missing", "-", "--", "?", "."}
+"""What people write into a cell that has no value."""
+
+TEXT = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
 
 
 def is_table(source: Any) -> bool:
@@ -38,67 +44,40 @@ def from_frame(source: Any, name: str = "data") -> Dataset:
     Args:
         source: a pandas, polars or Arrow table.
         name: what the data is called.
+
+    Raises:
+        DataError: there is no number, or no row without an empty cell.
     """
     frame = nw.from_native(source, eager_only=True)
     numeric = [column for column in frame.columns if _is_numeric(frame[column])]
     left_out = [column for column in frame.columns if column not in numeric]
     if not numeric:
-        raise DataError(f"no column of numbers among {', '.join(map(repr, frame.columns)) or 'no columns'}")
-    notes = [f"left out column {column!r}: it holds {frame[column].dtype}, not numbers" for column in left_out]
-    arrays, empty = [], np.zeros(len(frame), bool)
-    for column in numeric:
-        empty |= frame[column].is_null().to_numpy().astype(bool)
-        arrays.append(frame[column].fill_null(0).cast(nw.Float64).to_numpy().astype(np.float64))
-    if not len(frame) or empty.all():
-        raise DataError(f"{name} has no row without an empty cell ({len(frame)} rows)")
-    if empty.any():
-        gaps = [c for c in numeric if frame[c].is_null().any()]
-        notes.append(f"left out {empty.sum()} of {len(frame)} rows with an empty cell in {', '.join(map(repr, gaps))}")
-    X = np.column_stack(arrays)[~empty]
-    container = partial(_frame, backend=frame.implementation)
-    return Dataset(X, Schema.real(numeric), name=name, container=container, notes=tuple(notes))
-
-
-def read_csv(source: Path | bytes, name: str) -> Dataset:
-    """Read a CSV or TSV file, with or without a line of column names.
-
-    Args:
-        source: the file's path, or its content.
-        name: what the data is called.
-    """
-    content = source.read_bytes() if isinstance(source, Path) else source
-    if not content.strip():
-        raise DataError(f"{name} is empty")
-    try:
-        first = content.split(b"\n", 1)[0].decode("utf-8-sig")
-    except UnicodeDecodeError as error:
+        known = ", ".join(map(repr, frame.columns)) or "no columns"
+        raise DataError(f"no column of numbers among {known}; add one, or write words as numbers")
+    if all(frame[column].dtype == nw.Boolean for column in numeric):
         raise DataError(
-            f"the column names of {name} are not UTF-8: byte {error.object[error.start]:#04x} at place {error.start}; "
-            "save the file as UTF-8"
-        ) from error
-    parted = ";" in first and all(_is_number(cell.replace(",", ".")) for cell in first.split(";"))
-    mark = ";" if parted else max(",;\t", key=first.count)
-    mark = "\t" if isinstance(source, Path) and source.suffix.lower() == ".tsv" else mark
-    # Where semicolons part the cells, commas are decimal points, unless points are.
-    point = "," if mark == ";" and not re.search(rb"\d\.\d", content) else "."
-    headless = all(_is_number(cell.replace(point, ".")) for cell in first.split(mark))
-    names = [f"x{i + 1}" for i in range(first.count(mark) + 1)] if headless else None
-    parse = csv.ParseOptions(delimiter=mark, newlines_in_values=True)
-    try:
-        table = csv.read_csv(
-            pa.BufferReader(content),
-            csv.ReadOptions(column_names=names),
-            parse,
-            csv.ConvertOptions(decimal_point=point),
+            f"columns {', '.join(map(repr, numeric))} hold only true and false, where a density has no meaning; "
+            "add a column of numbers"
         )
-    except pa.ArrowInvalid as error:
-        raise DataError(f"{name} is not a well-formed CSV table: {error}") from error
-    if not table.num_rows:
-        raise DataError(f"{name} has a line of column names and no rows")
-    notes = ["the file has no line of column names: its columns are called x1, x2, …"] if headless else []
-    if mark == ";":
-        notes.append("the file's cells are parted by semicolons")
-    return replace(_from_file(table, name, notes), unnamed=headless)
+    if not len(frame):
+        raise DataError(f"{name} has columns and no events (0 rows); add rows")
+    notes = [f"left out column {column!r}: {_what_it_holds(frame[column])}" for column in left_out]
+    container = partial(_frame, backend=frame.implementation)
+    empty = np.column_stack([frame[column].is_null().to_numpy().astype(bool) for column in numeric])
+    whole, gaps = ~empty.any(axis=1), ""
+    if not whole.all():
+        first = numeric[int(np.argmax(empty[np.argmin(whole)]))]
+        gaps = (
+            f"left out {(~whole).sum()} of {len(frame)} rows with an empty cell in "
+            f"{', '.join(repr(column) for column, cells in zip(numeric, empty.T, strict=True) if cells.any())} "
+            f"(the first is row {np.argmin(whole)}, counted from 0, in {first!r})"
+        )
+        if not whole.any():
+            raise DataError(f"{name} has no row without an empty cell ({len(frame)} rows); fill some, or drop a column")
+        frame = frame.filter(whole.tolist())
+        notes.append(gaps)
+    X = np.column_stack([_numbers(frame[column], column) for column in numeric])
+    return Dataset(X, Schema.real(numeric), name=name, container=container, notes=tuple(notes), gaps=gaps)
 
 
 def read_parquet(path: Path, name: str) -> Dataset:
@@ -109,10 +88,17 @@ def read_parquet(path: Path, name: str) -> Dataset:
         name: what the data is called.
     """
     try:
-        table = parquet.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path} is not a readable Parquet file: {error}") from error
-    return _from_file(table, name, [])
+        with parquet.ParquetFile(path) as file:
+            about = file.metadata
+            unpacked = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
+            check_size(str(path), max(unpacked, 8 * about.num_rows * about.num_columns))
+            table = file.read()
+            table.validate(full=True)
+            return from_file(table, name)
+    except DataError:
+        raise
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not a readable Parquet file: {str(error).rstrip('.')}; write it again") from error
 
 
 def arrow_container(X: HostEvents, names: list[str]) -> pa.Table:
@@ -120,28 +106,55 @@ def arrow_container(X: HostEvents, names: list[str]) -> pa.Table:
     return pa.table({name: values for name, values in zip(names, X.T, strict=True)})
 
 
-def _from_file(table: pa.Table, name: str, notes: list[str]) -> Dataset:
+def from_file(table: pa.Table, name: str, point: str = ".") -> Dataset:
+    """Make a data set of a table that was read from a file.
+
+    Args:
+        table: what the file holds.
+        name: what the data is called.
+        point: the decimal point of numbers in text.
+
+    Raises:
+        DataError: two columns share a name, or a column of numbers has a word in it.
+    """
     for column in table.column_names:
         if table.column_names.count(column) > 1:
             raise DataError(f"{name} has more than one column called {column!r}; rename all but one")
     for column in table.column_names:
-        _check_text(table[column], column)
-    data = from_frame(table, name)
-    return replace(data, container=arrow_container, notes=(*notes, *data.notes))
+        _check_text(table[column], column, point)
+    return replace(from_frame(table, name), container=arrow_container)
 
 
-def _check_text(values: pa.ChunkedArray, column: str) -> None:
+def is_number(cell: str, point: str = ".") -> bool:
+    """Whether a cell's text is a number in a CSV file: Python alone takes underscores and other scripts' digits."""
+    try:
+        float(cell.replace(point, "."))
+    except ValueError:
+        return False
+    return cell.isascii() and "_" not in cell
+
+
+def _check_text(values: pa.ChunkedArray, column: str, point: str) -> None:
     """Refuse a column of numbers spoilt by a few words; a column of words alone is left out later."""
-    # Text that is not UTF-8 comes as bytes.
-    if not (pa.types.is_string(values.type) or pa.types.is_binary(values.type)):
+    if not any(is_text(values.type) for is_text in TEXT):
         return
-    cells = [cell for cell in values.to_pylist() if cell]
-    words = [cell for cell in cells if not _is_number(cell)]
-    if words and len(words) < len(cells) / 2:
+    # Text that is not UTF-8 comes as bytes.
+    cells = [cell.decode(errors="backslashreplace") if isinstance(cell, bytes) else cell for cell in values.to_pylist()]
+    wrong = [row for row, cell in enumerate(cells) if cell and not is_number(cell, point)]
+    numbers = sum(map(bool, cells)) - len(wrong)
+    words = sum(cells[row].strip().lower() not in NO_VALUE for row in wrong)
+    if wrong and words < numbers:
         raise DataError(
-            f"column {column!r} holds text among its numbers: {words[0]!r} ({len(words)} such cells); "
-            "correct these cells, or empty them to leave their rows out"
+            f"column {column!r} holds text among its numbers: {cells[wrong[0]]!r} (row {wrong[0]}, counted from 0; "
+            f"{len(wrong)} such cells); correct these cells, or empty them to leave their rows out"
         )
+
+
+def _numbers(values: nw.Series, column: str) -> Float[np.ndarray, " events"]:
+    """A column without empty cells as float64."""
+    # NumPy has no integers of 128 bits.
+    wide = values.dtype in (nw.Int128, nw.UInt128)
+    return as_float64(np.array(values.to_list(), object) if wide else values.to_numpy(), column)
 
 
 def _frame(X: HostEvents, names: list[str], backend: Any) -> Any:
@@ -153,9 +166,5 @@ def _is_numeric(values: nw.Series) -> bool:
     return values.dtype.is_numeric() or values.dtype == nw.Boolean
 
 
-def _is_number(cell: str | bytes) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+def _what_it_holds(values: nw.Series) -> str:
+    return "all its cells are empty" if values.is_null().all() else f"it holds {values.dtype}, not numbers"

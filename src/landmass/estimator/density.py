@@ -2,9 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, cast
+from typing import Any, ClassVar, Self, cast
 
 import msgspec
 import numpy as np
@@ -16,33 +16,18 @@ from sklearn.utils.validation import check_is_fitted
 from landmass.core.capabilities import Likelihood
 from landmass.data.batches import split
 from landmass.data.dataset import Dataset
+from landmass.data.limits import check_size
 from landmass.data.read import read
-from landmass.data.schema import Schema
 from landmass.data.tables import arrow_container
 from landmass.errors import DataError, SettingError, StoreError
-from landmass.store import VERSION, new_folder, write_json
+from landmass.estimator.manifest import Golden, Manifest, environment
+from landmass.store import new_folder, write_json
+from landmass.train.checkpoint import NOWHERE, Checkpoint
 from landmass.train.progress import Listener, silent
 from landmass.types import HostEvents, LogDensities
 
-
-class Manifest(msgspec.Struct, forbid_unknown_fields=True):
-    """What `manifest.json` says of a saved estimator.
-
-    Args:
-        family: the class's name.
-        settings: its fields.
-        columns: the sample space.
-        data: what the data was called.
-        schema_version: of this form.
-        landmass: the version that saved it.
-    """
-
-    family: str
-    settings: dict[str, Any]
-    columns: Schema
-    data: str
-    schema_version: Literal[1] = 1
-    landmass: str = VERSION
+# Events whose log-densities are saved with an estimator, and how far they may differ when it is loaded elsewhere.
+GOLDEN_EVENTS, GOLDEN_ERROR = 8, 1e-3
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -52,7 +37,7 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
     # Whether fitting chooses something on events kept aside.
     _validates: ClassVar[bool] = False
 
-    def fit(self, X: Any, y: None = None) -> Self:
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Fit the density.
 
         Args:
@@ -76,26 +61,30 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
         self.refit(data)
         return self
 
-    def fit_parts(self, train: Dataset, validation: Dataset, listen: Listener = silent) -> Self:
+    def fit_parts(
+        self, train: Dataset, validation: Dataset, listen: Listener = silent, checkpoint: Checkpoint = NOWHERE
+    ) -> Self:
         """Fit on one part of the data and choose on another, as a ladder does for all its rungs.
 
         Args:
             train: events to learn from.
             validation: events to choose by; not looked at by families that choose nothing.
             listen: hears the progress records.
+            checkpoint: where the fit keeps what it has reached, and goes on from.
         """
         train.check_fit()
         self._check_settings()
         self.data_ = train.take(np.arange(0))
         self.n_features_in_ = len(train.schema.columns)
-        self._fit(train, validation, listen)
+        self._fit(train, validation, listen, checkpoint)
         return self
 
-    def refit(self, data: Dataset) -> None:
+    def refit(self, data: Dataset, checkpoint: Checkpoint = NOWHERE) -> None:
         """Learn from all events, with what validation has chosen.
 
         Args:
             data: the training and the validation events.
+            checkpoint: where it keeps what it has reached, and goes on from.
         """
 
     def score_samples(self, X: Any) -> LogDensities:
@@ -110,7 +99,7 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
         check_is_fitted(self, "data_")
         return self._log_prob(self._read_again(X).X)
 
-    def score(self, X: Any, y: None = None) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def score(self, X: Any, y: Any = None) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Mean log-density of the events, in nats.
 
         Args:
@@ -132,6 +121,7 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
         check_is_fitted(self, "data_")
         if n_samples < 1:
             raise SettingError(f"n_samples must be at least 1, got {n_samples}")
+        check_size(f"drawing {n_samples:,} events", 8 * n_samples * self.n_features_in_)
         return self.data_.wrap(self._draw(n_samples, check_random_state(random_state)))
 
     def save(self, path: str | Path) -> None:
@@ -146,8 +136,12 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
 
     def save_into(self, folder: Path) -> None:
         """Save the fitted estimator into an empty folder that is there already."""
-        manifest = Manifest(type(self).__name__, _settings(self), self.data_.schema, self.data_.name)
-        self._save(folder)
+        events = self._golden_events()
+        scores = [score if np.isfinite(score) else None for score in self._log_prob(events).tolist()]
+        golden = [Golden(event, score) for event, score in zip(events.tolist(), scores, strict=True)]
+        model = msgspec.Raw(msgspec.json.encode(self._save(folder)))
+        name, settings = type(self).__name__, _settings(self)
+        manifest = Manifest(name, settings, self.data_.schema, self.data_.name, model, golden, environment())
         write_json(folder / "manifest.json", manifest)
 
     @property
@@ -170,7 +164,7 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
         """For each column, the places where the density may jump, in the units of the data."""
 
     @abstractmethod
-    def _fit(self, train: Dataset, validation: Dataset, listen: Listener) -> None:
+    def _fit(self, train: Dataset, validation: Dataset, listen: Listener, checkpoint: Checkpoint) -> None:
         """Fit on checked events."""
 
     @abstractmethod
@@ -182,11 +176,15 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
         """Draw events as an array."""
 
     @abstractmethod
-    def _save(self, folder: Path) -> None:
-        """Write what `_load` needs into a folder."""
+    def _golden_events(self) -> HostEvents:
+        """A few events, none of them the data's, that a saved estimator is checked by."""
 
     @abstractmethod
-    def _load(self, folder: Path, load: Callable[[Path], "DensityEstimator"]) -> None:
+    def _save(self, folder: Path) -> msgspec.Struct:
+        """Write what `_load` needs into a folder, and give what the manifest is to say of it."""
+
+    @abstractmethod
+    def _load(self, folder: Path, model: msgspec.Raw, load: Callable[[Path], "DensityEstimator"]) -> None:
         """Read what `_save` wrote; `load` reads an estimator saved inside."""
 
     @classmethod
@@ -202,20 +200,40 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
             StoreError: the settings are not this family's, or the folder does not hold its model.
         """
         try:
+            unknown = set(manifest.settings) - {field.name for field in fields(cls)}
+            if unknown:
+                raise SettingError(f"there is no setting {', '.join(map(repr, sorted(unknown)))}")
             estimator = msgspec.convert(manifest.settings, cls)
             estimator._check_settings()
-        except (msgspec.ValidationError, SettingError) as error:
+        except (msgspec.ValidationError, SettingError, OverflowError) as error:
             raise StoreError(f"{folder}: the manifest's settings are not those of {cls.__name__}: {error}") from error
         nothing = np.empty((0, len(manifest.columns.columns)))
         estimator.data_ = Dataset(nothing, manifest.columns, manifest.data, arrow_container)
         estimator.n_features_in_ = nothing.shape[1]
-        estimator._load(folder, load)
+        estimator._load(folder, manifest.model, load)
+        estimator._check_golden(manifest.golden, folder)
         return estimator
+
+    def _check_golden(self, golden: list[Golden], folder: Path) -> None:
+        """Refuse to answer otherwise than when the estimator was saved."""
+        if not golden or any(len(each.event) != self.n_features_in_ for each in golden):
+            raise StoreError(f"{folder}: the manifest's golden events do not have {self.n_features_in_} columns")
+        with np.errstate(all="ignore"):
+            found = self._log_prob(np.array([each.event for each in golden]))
+        known = np.array([-np.inf if each.log_density is None else each.log_density for each in golden])
+        off = ~np.isclose(found, known, rtol=GOLDEN_ERROR, atol=GOLDEN_ERROR)
+        if off.any():
+            raise StoreError(
+                f"{folder}: the model does not answer as when it was saved: event {golden[int(off.argmax())].event} "
+                f"had log-density {known[off][0]:g} and now has {found[off][0]:g}; fit it again"
+            )
 
     def _read_again(self, X: Any) -> Dataset:
         """Events to score: the columns that the fit saw, found by name in a table and by place in an array."""
         schema = self.data_.schema
         data = read(X)
+        if data.gaps:
+            raise DataError(f"{data.gaps}: a score is owed for every row; fill these cells, or remove their rows")
         if data.schema.names == schema.names or (data.unnamed and data.X.shape[1] == len(schema.columns)):
             return Dataset(data.X, schema, data.name)
         missing = [name for name in schema.names if name not in data.schema.names]
@@ -223,6 +241,7 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
             raise DataError(
                 f"X has {data.X.shape[1]} features, but {type(self).__name__} is expecting {len(schema.columns)} "
                 f"features as input ({', '.join(map(repr, schema.names))})"
+                + (f"; missing: {', '.join(map(repr, missing))}" if missing and not data.unnamed else "")
             )
         places = [data.schema.names.index(name) for name in schema.names]
         return Dataset(data.X[:, places], schema, data.name)
@@ -232,7 +251,8 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
         return cast(Self, clone(self))
 
     def _seed(self) -> int:
-        state = getattr(self, "random_state", None)
+        # Where nothing is random any seed will do.
+        state = getattr(self, "random_state", 0)
         if isinstance(state, int | np.integer):
             require(self, "random_state", int(state) >= 0, "0 or more, None, or a RandomState")
             return int(state)

@@ -17,6 +17,7 @@ from landmass.data.space import Space
 from landmass.estimator.density import require
 from landmass.estimator.learned import SelectingEstimator
 from landmass.train import loop
+from landmass.train.checkpoint import NOWHERE, Checkpoint
 from landmass.train.learner import Learner, gradient
 from landmass.train.progress import silent
 from landmass.types import Key, Scalar
@@ -69,7 +70,7 @@ class GradientEstimator(SelectingEstimator, ABC):
         steps = self.max_steps or min(int(2 * len(z) ** 0.75), MOST_STEPS)
         return self._descent(lambda key: self._members(space, len(z), key), steps, steps, self.learning_rate)
 
-    def refit(self, data: Dataset) -> None:
+    def refit(self, data: Dataset, checkpoint: Checkpoint = NOWHERE) -> None:
         if not self.history_:
             return
         last, members = list(self.history_)[-1], self.model_.components
@@ -78,7 +79,7 @@ class GradientEstimator(SelectingEstimator, ABC):
         z, nothing = jnp.asarray(self.space_.forward(data.X)[0]), np.zeros((0, len(self.space_)))
         # Another seed than the fit's: it is not to see the same batches again.
         key = jax.random.key(self._seed() + 1)
-        self.model_ = loop.run(replace(learner, patience=None), z, nothing, key, silent).model
+        self.model_ = loop.run(replace(learner, patience=None), z, nothing, key, silent, checkpoint).model
 
     def _descent(self, members: Callable, steps: int, planned: int, learning_rate: float) -> Learner:
         return gradient(
@@ -97,8 +98,9 @@ class GradientEstimator(SelectingEstimator, ABC):
     def _check_settings(self) -> None:
         super()._check_settings()
         require(self, "max_steps", self.max_steps is None or self.max_steps >= 1, "None or at least 1")
-        for name in ("batch_size", "patience", "members"):
+        for name in ("batch_size", "patience"):
             require(self, name, getattr(self, name) >= 1, "at least 1")
+        require(self, "members", 1 <= self.members <= 1000, "between 1 and 1000")
         require(self, "learning_rate", self.learning_rate > 0.0, "above 0")
 
 

@@ -20,11 +20,13 @@ from landmass.data.dataset import Dataset
 from landmass.data.schema import Column
 from landmass.data.space import Space
 from landmass.errors import StoreError
-from landmass.estimator.density import DensityEstimator, require
-from landmass.store import read_arrays, read_json, write_arrays, write_json
+from landmass.estimator.density import GOLDEN_EVENTS, DensityEstimator, require
+from landmass.store import parse_json, read_arrays, write_arrays
 from landmass.train import loop
+from landmass.train.checkpoint import NOWHERE, Checkpoint
 from landmass.train.learner import Learner, Selection
-from landmass.train.progress import Listener, Progress
+from landmass.train.progress import Listener, Progress, silent
+from landmass.train.trees import filled, named_arrays
 from landmass.train.weights import mixture_weights
 from landmass.types import HostEvents, LogDensities
 
@@ -35,13 +37,13 @@ FLOOR = 0.01
 FLOOR_MARGIN = 1.0
 
 
-class Weights(msgspec.Struct, forbid_unknown_fields=True):
-    """What stands beside the arrays of a saved model.
+class Model(msgspec.Struct, forbid_unknown_fields=True):
+    """What the manifest says of a saved model.
 
     Args:
         space: the model's space.
         sizes: the sizes that settings and columns do not tell.
-        sha256: of the file of arrays.
+        sha256: of `weights.safetensors`.
     """
 
     space: Space
@@ -81,24 +83,25 @@ class LearnedEstimator(DensityEstimator, ABC):
         ends = [[end for end in (c.low, c.high) if np.isfinite(end)] for c in self.data_.schema.columns]
         return [np.concatenate(pair) for pair in zip(corners.T, ends, strict=True)]
 
-    def _fit(self, train: Dataset, validation: Dataset, listen: Listener) -> None:
+    def _fit(self, train: Dataset, validation: Dataset, listen: Listener, checkpoint: Checkpoint) -> None:
         self.space_ = Space.fit(train.schema, train.X, self._onto_line)
         self._check_space(self.space_)
         z_train, z_validation = (self.space_.forward(part.X)[0] for part in (train, validation))
         listen(Progress("started"))
         try:
             learner = self._learner(self.space_, jnp.asarray(z_train))
-            outcome = loop.run(learner, jnp.asarray(z_train), z_validation, jax.random.key(self._seed()), listen)
+            key = jax.random.key(self._seed())
+            outcome = loop.run(learner, jnp.asarray(z_train), z_validation, key, listen, checkpoint)
         except loop.Diverged as error:
             self._keep(error.outcome, z_validation)
             raise
         self._keep(outcome, z_validation)
 
-    def refit(self, data: Dataset) -> None:
+    def refit(self, data: Dataset, checkpoint: Checkpoint = NOWHERE) -> None:
         chosen = self.fresh()
         if self.chosen_ is not None:
             chosen.set_params(**{self.selected_: self.chosen_})
-        chosen.fit_parts(data, data.take(np.arange(0)))
+        chosen.fit_parts(data, data.take(np.arange(0)), silent, checkpoint)
         model = chosen.model_
         if isinstance(model, Blend) and isinstance(self.model_, Blend):
             model = eqx.tree_at(lambda b: b.log_weights, model, self.model_.log_weights)
@@ -119,21 +122,30 @@ class LearnedEstimator(DensityEstimator, ABC):
     def _draw(self, n: int, random_state: np.random.RandomState) -> HostEvents:
         return self.space_.inverse(draw(self.model_, n, random_state))
 
-    def _save(self, folder: Path) -> None:
-        sha256 = write_arrays(folder / "weights.safetensors", _arrays(self.model_))
-        write_json(folder / "weights.json", Weights(self.space_, self._sizes(), sha256))
+    def _golden_events(self) -> HostEvents:
+        box = self.space_.box(0.0)
+        shares = np.random.default_rng(0).random((GOLDEN_EVENTS, len(self.space_)))
+        low, high = np.asarray(box.low, np.float64), np.asarray(box.high, np.float64)
+        return self.space_.inverse(low + shares * (high - low))
 
-    def _load(self, folder: Path, load: Callable[[Path], DensityEstimator]) -> None:
-        saved = read_json(folder / "weights.json", Weights)
+    def _save(self, folder: Path) -> Model:
+        sha256 = write_arrays(folder / "weights.safetensors", named_arrays(self.model_))
+        return Model(self.space_, self._sizes(), sha256)
+
+    def _load(self, folder: Path, model: msgspec.Raw, load: Callable[[Path], DensityEstimator]) -> None:
+        saved = parse_json(model, Model, folder / "manifest.json")
         if saved.space.schema != self.data_.schema or not saved.space.complete:
             raise StoreError(f"{folder}: the model's columns are not the manifest's")
         self.space_ = saved.space
         arrays = read_arrays(folder / "weights.safetensors", saved.sha256)
+        held = sum(array.size for array in arrays.values())
         try:
+            if not all(0 < size <= held for size in saved.sizes.values()):
+                raise ValueError(f"there are {held} numbers")
             empty = eqx.filter_eval_shape(self._empty, saved.space, saved.sizes)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise StoreError(f"{folder}: the saved sizes {saved.sizes} do not make a model: {error}") from error
-        self.model_, self.history_ = _filled(empty, arrays, folder), ()
+        self.model_, self.history_ = filled(empty, arrays, folder), ()
         self.selected_, self.chosen_ = "", None
 
     def _check_space(self, space: Space) -> None:
@@ -172,24 +184,3 @@ def reweighted(blend: Blend, z: Float[np.ndarray, "held_out columns"]) -> Blend:
     parts = np.column_stack([log_prob(part, z) for part in blend.parts])
     log_weights = np.log(mixture_weights(parts)).astype(np.float32)
     return eqx.tree_at(lambda b: b.log_weights, blend, jnp.asarray(log_weights))
-
-
-def _arrays(model: AbstractDensity) -> dict[str, np.ndarray]:
-    leaves, _ = jax.tree_util.tree_flatten_with_path(eqx.filter(model, eqx.is_array))
-    return {jax.tree_util.keystr(path, simple=True, separator="."): np.asarray(leaf) for path, leaf in leaves}
-
-
-def _filled(empty: AbstractDensity, arrays: dict[str, np.ndarray], folder: Path) -> Any:
-    """A model of the shape of `empty` with the saved arrays in it."""
-    slots, rest = eqx.partition(empty, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
-    paths, structure = jax.tree_util.tree_flatten_with_path(slots)
-    names = [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in paths]
-    if set(names) != set(arrays):
-        raise StoreError(f"{folder}: the weights hold {sorted(arrays)}, the model needs {sorted(names)}")
-    for name, (_, slot) in zip(names, paths, strict=True):
-        if (arrays[name].shape, arrays[name].dtype) != (slot.shape, slot.dtype):
-            raise StoreError(
-                f"{folder}: {name} is {arrays[name].dtype}{list(arrays[name].shape)}, "
-                f"the model needs {slot.dtype}{list(slot.shape)}"
-            )
-    return eqx.combine(jax.tree.unflatten(structure, [jnp.asarray(arrays[name]) for name in names]), rest)

@@ -75,6 +75,8 @@ class GaussianMixture(SelectingEstimator):
     prior_strength: float = 1.0
 
     def _learner(self, space: Space, z: Float[Array, "events columns"]) -> Selection:
+        fits = self.n_components is None or self.n_components <= len(z)
+        require(self, "n_components", fits, f"None or at most the {len(z)} training events")
         return Selection(lambda: in_order(self._candidates(space, z), give_up=2), setting="n_components")
 
     def _candidates(self, space: Space, z: Float[Array, "events columns"]) -> Iterator[tuple[int, Learner]]:

@@ -16,7 +16,8 @@ from landmass.estimator.density import DensityEstimator, require
 from landmass.models.gaussian_mixture import GaussianMixture
 from landmass.models.kernel_density import KernelDensity
 from landmass.models.uniform_box import UniformBox
-from landmass.store import read_json, write_json
+from landmass.store import below, parse_json
+from landmass.train.checkpoint import NOWHERE, Checkpoint
 from landmass.train.progress import Listener
 from landmass.train.weights import mixture_log_prob, stack_weights
 from landmass.types import Copies, HostEvents, LogDensities
@@ -59,9 +60,9 @@ class Stack(DensityEstimator):
         stack._weigh(fitted, scores, copies)
         return stack
 
-    def refit(self, data: Dataset) -> None:
-        for part in self.parts_.values():
-            part.refit(data)
+    def refit(self, data: Dataset, checkpoint: Checkpoint = NOWHERE) -> None:
+        for name, part in self.parts_.items():
+            part.refit(data, checkpoint.inside(name))
 
     @property
     def parameters_(self) -> Mapping[str, np.ndarray]:
@@ -82,7 +83,7 @@ class Stack(DensityEstimator):
         """Those of all parts."""
         return [np.concatenate(each) for each in zip(*(p.breakpoints() for p in self.parts_.values()), strict=True)]
 
-    def _fit(self, train: Dataset, validation: Dataset, listen: Listener) -> None:
+    def _fit(self, train: Dataset, validation: Dataset, listen: Listener, checkpoint: Checkpoint) -> None:
         parts = self.estimators
         if parts is None:
             parts = {
@@ -91,10 +92,10 @@ class Stack(DensityEstimator):
                 "kernel_density": KernelDensity(),
             }
         fitted = {name: part.fresh() for name, part in parts.items()}
-        for part in fitted.values():
+        for name, part in fitted.items():
             if part.get_params(deep=False).get("random_state", 0) is None:
                 part.set_params(random_state=self.random_state)
-            part.fit_parts(train, validation, listen)
+            part.fit_parts(train, validation, listen, checkpoint.inside(name))
         scores = {name: part.score_samples(validation) for name, part in fitted.items()}
         self._weigh(fitted, scores, validation.copies())
 
@@ -120,26 +121,31 @@ class Stack(DensityEstimator):
         drawn = [p._draw(c, random_state) for p, c in zip(self.parts_.values(), counts.tolist(), strict=True) if c]
         return random_state.permutation(np.concatenate(drawn))
 
-    def _save(self, folder: Path) -> None:
+    def _golden_events(self) -> HostEvents:
+        return next(iter(self.parts_.values()))._golden_events()
+
+    def _save(self, folder: Path) -> "Parts":
         (folder / "parts").mkdir()
         for name, part in self.parts_.items():
             (folder / "parts" / name).mkdir()
             part.save_into(folder / "parts" / name)
-        weights = dict(zip(self.parts_, self.weights_.tolist(), strict=True))
-        write_json(folder / "weights.json", Parts(weights))
+        return Parts(dict(zip(self.parts_, self.weights_.tolist(), strict=True)))
 
-    def _load(self, folder: Path, load: Callable[[Path], DensityEstimator]) -> None:
-        saved = read_json(folder / "weights.json", Parts).weights
-        if not saved or any(not name.isidentifier() for name in saved) or abs(sum(saved.values()) - 1.0) > 1e-6:
+    def _load(self, folder: Path, model: msgspec.Raw, load: Callable[[Path], DensityEstimator]) -> None:
+        saved = parse_json(model, Parts, folder / "manifest.json").weights
+        sane = all(name.isidentifier() and 0.0 <= weight <= 1.0 for name, weight in saved.items())
+        if not sane or abs(sum(saved.values()) - 1.0) > 1e-6:
             raise StoreError(f"{folder}: the parts' weights {saved} are not those of a stack")
-        self.parts_ = {name: load(folder / "parts" / name) for name in saved}
+        self.parts_ = {name: load(below(folder, "parts", name)) for name in saved}
         self.weights_ = np.array(list(saved.values()))
+        if any(part.data_.schema != self.data_.schema for part in self.parts_.values()):
+            raise StoreError(f"{folder}: the parts' columns are not the manifest's")
 
     def _check_settings(self) -> None:
         require(self, "validation_fraction", 0.0 < self.validation_fraction < 1.0, "between 0 and 1")
 
 
 class Parts(msgspec.Struct, forbid_unknown_fields=True):
-    """What stands beside the parts of a saved stack: their weights, by name."""
+    """What the manifest says of a saved stack's parts: their weights, by name."""
 
     weights: dict[str, float]

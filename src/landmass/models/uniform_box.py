@@ -1,5 +1,6 @@
 """Uniform box: the floor that every other density must beat."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -36,4 +37,4 @@ class UniformBox(LearnedEstimator):
         return {"low": corners[0], "high": corners[1]}
 
     def _check_settings(self) -> None:
-        require(self, "margin", self.margin is None or self.margin >= 0.0, "None or at least 0")
+        require(self, "margin", self.margin is None or 0.0 <= self.margin < math.inf, "None or at least 0")

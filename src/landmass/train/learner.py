@@ -35,8 +35,8 @@ class Rows(NamedTuple):
 
 
 def padded(x: Float[Array, "events columns"]) -> Rows:
-    """Events with padding up to the next of 1, 1.25, 1.5, 1.75, 2, 2.5, … times a power of two."""
-    quarter = 1 << max((len(x) - 1).bit_length() - 3, 0)
+    """Events with padding up to the next multiple of 64, or of 1, 1.25, 1.5, 1.75, 2, 2.5, … times a power of two."""
+    quarter = 1 << max((len(x) - 1).bit_length() - 3, 6)
     return Rows(jnp.pad(x, ((0, -len(x) % quarter), (0, 0))), jnp.int32(len(x)))
 
 

@@ -2,20 +2,23 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import msgspec
 import numpy as np
 from jaxtyping import Array, Float
 
 from landmass.core.capabilities import AbstractDensity
 from landmass.core.many import log_prob
 from landmass.errors import FitError
+from landmass.train.checkpoint import NOWHERE, Checkpoint
 from landmass.train.learner import Learner, Rows, Search, Selection, padded
-from landmass.train.progress import Listener, Progress
+from landmass.train.progress import Listener, Progress, silent
+from landmass.train.trees import filled, named_arrays
 from landmass.types import Key, Tree
 
 MAX_ROLLBACKS = 3
@@ -49,12 +52,35 @@ class Diverged(FitError):
         self.outcome = outcome
 
 
+class Place(msgspec.Struct):
+    """Where a loop stands, beside its arrays.
+
+    Args:
+        step: steps done.
+        waited: looks at the validation score without a better one.
+        rollbacks: steps taken back.
+        ended: whether there is nothing left to do.
+        history: the progress records so far.
+    """
+
+    step: int = 0
+    waited: int = 0
+    rollbacks: int = 0
+    ended: bool = False
+    history: tuple[Progress, ...] = ()
+
+
+class Tried(msgspec.Struct):
+    """The record beside the scores of a selection's candidates."""
+
+
 def run(
     learner: Learner | Selection,
     train: Float[Array, "events columns"],
     validation: Float[np.ndarray, "held_out columns"],
     key: Key,
     listen: Listener,
+    checkpoint: Checkpoint = NOWHERE,
 ) -> Outcome:
     """Fit a learner, or the best of a selection of them.
 
@@ -64,23 +90,41 @@ def run(
         validation: events to choose by, in the model's space.
         key: source of all randomness.
         listen: hears every progress record.
+        checkpoint: where the loop keeps what it has reached; if there is something, it goes on from there, and ends
+            with the same bits.
 
     Raises:
         Diverged: a non-finite step came back after three roll-backs.
     """
     if isinstance(learner, Learner):
-        return _run_one(learner, train, validation, key, listen)
-    search, best, score = learner.search(), None, None
+        return _run_one(learner, train, validation, key, listen, checkpoint)
+    found = checkpoint.load(Tried)
+    known = [] if found is None else found[1]["scores"].tolist()
+    search, scores, best, score = learner.search(), [], None, None
     while (proposal := _propose(search, score)) is not None:
         value, candidate = proposal
-        outcome = _run_one(candidate, train, validation, key, listen)
-        score = _score(outcome.model, validation)
+        here = checkpoint.inside(f"candidate_{len(scores)}")
+        if len(scores) < len(known):
+            outcome, score = None, known[len(scores)]
+        else:
+            outcome = _run_one(candidate, train, validation, key, listen, here)
+            score = _score(outcome.model, validation)
+        scores.append(score)
+        if best is None or score > best[0]:
+            best = score, value, candidate, outcome
+        if outcome is None:
+            continue
+        if here.exists or checkpoint.due:
+            checkpoint.save(Tried(), {"scores": np.array(scores)})
+            here.remove()
         listen(Progress("chosen", score=score, message=f"{learner.setting} = {value}: {score:.4f} nats"))
-        if best is None or score > best.score:
-            best = replace(outcome, score=score, selected=learner.setting, chosen=value)
     if best is None:
         raise FitError(f"there is no candidate for {learner.setting}")
-    return best
+    score, value, candidate, outcome = best
+    if outcome is None:
+        # Tried and told before this process began: the same key gives the same model.
+        outcome = _run_one(candidate, train, validation, key, silent, NOWHERE)
+    return replace(outcome, score=score, selected=learner.setting, chosen=value)
 
 
 def _propose(search: Search, score: float | None) -> tuple[Any, Learner] | None:
@@ -90,51 +134,103 @@ def _propose(search: Search, score: float | None) -> tuple[Any, Learner] | None:
         return None
 
 
-def _run_one(learner: Learner, train: Array, validation: np.ndarray, key: Key, listen: Listener) -> Outcome:
-    began = time.perf_counter()
+def _run_one(
+    learner: Learner, train: Array, validation: np.ndarray, key: Key, listen: Listener, checkpoint: Checkpoint
+) -> Outcome:
     init_key, step_key = jax.random.split(key)
     state, rows = learner.init(init_key, train), padded(train)
-    best, best_score, waited = state, -np.inf, 0
-    history: list[Progress] = []
-    step, rollbacks, previous = 0, 0, np.inf
-    while step < learner.max_steps:
-        stop = min(step + learner.chunk_steps, learner.max_steps)
+    walk = _Walk(learner, state, state, step_key)
+    walk.go_on_from(checkpoint)
+    while not walk.place.ended and walk.place.step < learner.max_steps:
+        start = walk.place.step
+        stop = min(start + learner.chunk_steps, learner.max_steps)
         fresh, losses = _advance(
-            learner.step, learner.chunk_steps, state, rows, step_key, jnp.int32(step), jnp.int32(stop)
+            learner.step, learner.chunk_steps, walk.state, rows, walk.key, jnp.int32(start), jnp.int32(stop)
         )
-        losses = np.asarray(losses)[: stop - step]
+        losses = np.asarray(losses)[: stop - start]
         score = None if learner.patience is None else _score(learner.model(fresh), validation)
         # A step that breaks the state shows in its score, and in the loss only one step later.
         if not np.isfinite(losses).all() or (score is not None and np.isnan(score)):
-            if learner.slow_down is None or rollbacks == MAX_ROLLBACKS:
-                raise Diverged(
-                    f"the training loss was not finite after step {step}, {rollbacks} roll-backs included; "
-                    "lower the learning rate, or look for extreme values in the data",
-                    Outcome(learner.model(best), tuple(history), best_score),
-                )
-            rollbacks += 1
-            state = learner.slow_down(state, SLOWER)
-            # Other keys than before: the same batches might only fail again.
-            step_key = jax.random.fold_in(step_key, rollbacks)
-            message = f"rolled back to step {step}: the loss was not finite; learning rate cut to {SLOWER:g} of itself"
-            listen(Progress("rolled_back", step=step, max_steps=learner.max_steps, message=message))
+            listen(walk.roll_back())
             continue
-        state, step = fresh, stop
-        loss = float(losses.mean())
-        seconds = time.perf_counter() - began
-        history.append(Progress("advanced", "", step, learner.max_steps, loss, score, seconds))
-        listen(history[-1])
+        record = walk.accept(fresh, losses, score)
+        if checkpoint.due:
+            walk.keep(checkpoint)
+        listen(record)
+    if checkpoint.exists:
+        walk.place.ended = True
+        walk.keep(checkpoint)
+    return walk.outcome
+
+
+@dataclass
+class _Walk:
+    """A training under way: all that a checkpoint holds of it."""
+
+    learner: Learner
+    state: Tree
+    best: Tree
+    key: Key
+    best_score: float = -np.inf
+    previous: float = np.inf
+    place: Place = field(default_factory=Place)
+    began: float = field(default_factory=time.perf_counter)
+
+    @property
+    def outcome(self) -> Outcome:
+        if self.learner.patience is None:
+            return Outcome(self.learner.model(self.state), self.place.history)
+        return Outcome(self.learner.model(self.best), self.place.history, self.best_score)
+
+    def accept(self, fresh: Tree, losses: Float[np.ndarray, " steps"], score: float | None) -> Progress:
+        """Take over the state that a chunk of steps led to."""
+        learner, place = self.learner, self.place
+        self.state, place.step = fresh, place.step + len(losses)
         if score is not None:
-            waited = 0 if score > best_score else waited + 1
-            best, best_score = (state, score) if score > best_score else (best, best_score)
-            if learner.patience is not None and waited >= learner.patience:
-                break
-        if learner.tolerance is not None and previous - losses[-1] < learner.tolerance * len(losses):
-            break
-        previous = losses[-1]
-    if learner.patience is None:
-        return Outcome(learner.model(state), tuple(history))
-    return Outcome(learner.model(best), tuple(history), best_score)
+            place.waited = 0 if score > self.best_score else place.waited + 1
+            if score > self.best_score:
+                self.best, self.best_score = fresh, score
+        settled = learner.tolerance is not None and self.previous - losses[-1] < learner.tolerance * len(losses)
+        tired = learner.patience is not None and place.waited >= learner.patience
+        place.ended = tired or bool(settled)
+        self.previous = float(losses[-1])
+        seconds = time.perf_counter() - self.began
+        record = Progress("advanced", "", place.step, learner.max_steps, float(losses.mean()), score, seconds)
+        place.history = (*place.history, record)
+        return record
+
+    def roll_back(self) -> Progress:
+        """Stay at the state before the last chunk, and go on more slowly."""
+        learner, place = self.learner, self.place
+        if learner.slow_down is None or place.rollbacks == MAX_ROLLBACKS:
+            raise Diverged(
+                f"the training loss was not finite after step {place.step}, {place.rollbacks} roll-backs included; "
+                "lower the learning rate, or look for extreme values in the data",
+                replace(self.outcome, model=learner.model(self.best)),
+            )
+        place.rollbacks += 1
+        self.state = learner.slow_down(self.state, SLOWER)
+        # Other keys than before: the same batches might only fail again.
+        self.key = jax.random.fold_in(self.key, place.rollbacks)
+        cut = f"rolled back to step {place.step}: the loss was not finite; learning rate cut to {SLOWER:g} of itself"
+        return Progress("rolled_back", step=place.step, max_steps=learner.max_steps, message=cut)
+
+    def keep(self, checkpoint: Checkpoint) -> None:
+        # On the host, because the device would round them.
+        scores = np.array([self.best_score, self.previous])
+        checkpoint.save(self.place, {**named_arrays(self._trees()), "scores": scores})
+
+    def go_on_from(self, checkpoint: Checkpoint) -> None:
+        if (found := checkpoint.load(Place)) is None:
+            return
+        self.place, arrays = found
+        self.best_score, self.previous = arrays.pop("scores").tolist()
+        trees = filled(self._trees(), arrays, checkpoint.folder)
+        self.state, self.best, self.key = trees["state"], trees["best"], jax.random.wrap_key_data(trees["key"])
+        self.began -= self.place.history[-1].seconds
+
+    def _trees(self) -> dict[str, Tree]:
+        return {"state": self.state, "best": self.best, "key": jax.random.key_data(self.key)}
 
 
 @eqx.filter_jit

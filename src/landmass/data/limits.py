@@ -1,0 +1,27 @@
+"""How much may be read: a bound that holds before anything is allocated."""
+
+import os
+
+from landmass.errors import DataError
+
+
+def memory() -> int:
+    """This machine's memory, in bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def check_size(what: str, size: int) -> None:
+    """Refuse what would not leave the memory that a fit needs.
+
+    Args:
+        what: what is to be read.
+        size: how many bytes it will take.
+
+    Raises:
+        DataError: it takes more than half of the memory.
+    """
+    if size > memory() // 2:
+        raise DataError(
+            f"{what} would take {size / 1e9:,.1f} GB of memory, more than half of this machine's "
+            f"{memory() / 1e9:,.1f} GB; take fewer rows or columns"
+        )

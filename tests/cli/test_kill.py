@@ -1,0 +1,101 @@
+"""A fit that is killed at any moment loses nothing: it goes on, and ends with the bits of one that was not."""
+
+import hashlib
+import json
+import multiprocessing
+import random
+import time
+from multiprocessing import forkserver
+from pathlib import Path
+
+import pytest
+
+from landmass.train import checkpoint
+from landmass.train.checkpoint import HEAD, Checkpoint, Head
+
+WORDS = ["--families", "uniform_box,gaussian_mixture,spline_flow", "--no-report"]
+SETTINGS = {"gaussian_mixture.n_components": 2, "spline_flow.max_steps": 200} | {
+    f"spline_flow.{name}": size for name, size in {"members": 1, "hidden": 8, "depth": 1, "n_bins": 4}.items()
+}
+
+
+def work(log: Path, *words: str) -> None:
+    """A process of its own: the real command, with a checkpoint after every chunk of steps."""
+    import sys
+
+    from landmass.cli import main
+
+    sys.stdout = sys.stderr = open(log, "w")  # noqa: SIM115
+    checkpoint.EVERY = 0.0
+    sys.exit(main(words))
+
+
+@pytest.fixture(scope="module")
+def begin(tmp_path_factory):
+    """Starts the command in a fresh process, in which everything is imported and nothing else has happened."""
+    log = tmp_path_factory.mktemp("log") / "said.txt"
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["landmass.cli.fit", "landmass.models.spline_flow", "landmass.train.checkpoint"])
+    with pytest.MonkeyPatch.context() as patch:
+        # JAX reads these when it is imported.
+        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+        forkserver.ensure_running()
+
+    def begin(*words):
+        process = context.Process(target=work, args=(log, *words))
+        process.start()
+        process.log = log
+        return process
+
+    return begin
+
+
+def numbers(run: Path) -> dict[str, str]:
+    """The SHA-256 of every weight file of a finished run, and its ledger without times."""
+    ledger = json.loads((run / "ledger.json").read_text())
+    for rung in ledger["rungs"]:
+        del rung["seconds"]
+    weights = {str(p.relative_to(run)): hashlib.sha256(p.read_bytes()).hexdigest() for p in run.rglob("*.safetensors")}
+    return {**weights, "ledger": json.dumps(ledger)}
+
+
+def check_all_checkpoints(run: Path) -> None:
+    """Each checkpoint that is on disk is whole."""
+    for head in run.rglob(HEAD):
+        assert Checkpoint(head.parent).load(dict) is not None
+        assert json.loads(head.read_text()).keys() == set(Head.__struct_fields__)
+
+
+@pytest.mark.parametrize("kills", [20, pytest.param(300, marks=pytest.mark.slow)])
+def test_killed_fits_go_on_and_lose_nothing(begin, tmp_path, table_text, kills):
+    (tmp_path / "table.csv").write_text(table_text)
+    fit = ["fit", str(tmp_path / "table.csv"), *WORDS, "--out"]
+    settings = [word for name, value in SETTINGS.items() for word in ("--set", f"{name}={value}")]
+    for name in ("cold", "whole"):
+        began = time.monotonic()
+        process = begin(*fit, str(tmp_path / name), *settings)
+        process.join()
+        assert process.exitcode == 0
+    print(f"an undisturbed fit takes {time.monotonic() - began:.1f} s")
+    whole, seconds = numbers(tmp_path / "whole"), time.monotonic() - began
+    rng, killed, finished, resumed = random.Random(0), 0, 0, 0
+    run = tmp_path / "run-0"
+    while killed < kills or not (run / "manifest.json").exists():
+        begun = (run / "source.json").exists()
+        resumed += begun
+        process = begin("fit", "--resume", str(run), "--no-report") if begun else begin(*fit, str(run), *settings)
+        # When enough were killed, the last run is left to finish.
+        process.join(rng.uniform(0.0, 1.1 * seconds) if killed < kills else None)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            killed += 1
+            check_all_checkpoints(run)
+            continue
+        assert process.exitcode == 0, process.log.read_text()
+        assert numbers(run) == whole
+        finished += 1
+        run = tmp_path / f"run-{finished}" if killed < kills else run
+    print(f"{killed} killed, {resumed} resumed, {finished} finished")
+    assert resumed > kills / 3
