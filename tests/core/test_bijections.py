@@ -138,6 +138,21 @@ def test_float32_log_determinants_are_those_that_autodiff_finds_in_float64(name,
         np.testing.assert_allclose(told, exact, rtol=1e-5, atol=1e-5 if name != "chain" else 1e-4)
 
 
+def chained():
+    order = Permutation(jnp.array(ORDER))
+    return Chain((spline_autoregressive(), order, BIJECTIONS["affine"](), spline_autoregressive()))
+
+
+@pytest.mark.parametrize("make", [BIJECTIONS["affine"], BIJECTIONS["permutation"], spline_autoregressive, chained])
+def test_events_that_stand_behind_their_columns_are_mapped_as_one_by_one(make):
+    bijection, events = make(), jnp.asarray(EVENTS[:12], jnp.float32)
+    for direction in ("forward", "inverse"):
+        together = eqx.filter_jit(lambda b, x, d=direction: getattr(b, d)(x))(bijection, events.T)
+        each = eqx.filter_vmap(lambda b, x, d=direction: getattr(b, d)(x), in_axes=(None, 0))(bijection, events)
+        np.testing.assert_allclose(together[0].T, each[0], rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(together[1], each[1], rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("name", BIJECTIONS)
 def test_float32_comes_back_to_where_it_was(name):
     bijection = BIJECTIONS[name]()

@@ -26,6 +26,14 @@ def test_each_column_sees_every_earlier_column_and_no_other(columns, depth):
             assert (seen != 0.0).all() if other < column else (seen == 0.0).all()
 
 
+@pytest.mark.parametrize("columns", [1, 2, 4])
+def test_events_that_stand_behind_are_those_one_by_one(columns):
+    events = jnp.asarray(np.random.default_rng(1).standard_normal((7, columns, INPUTS)), jnp.float32)
+    together = network(columns)(jnp.moveaxis(events, 0, -1))
+    one_by_one = jnp.stack([network(columns)(event) for event in events], axis=-1)
+    np.testing.assert_allclose(together, one_by_one, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("columns", [1, 3])
 def test_first_column_sees_nothing_and_starts_at_zero(columns):
     rows = jnp.ones((columns, INPUTS))

@@ -136,6 +136,10 @@ class Mixture(AbstractDensity):
         each = eqx.filter_vmap(lambda part: part.log_prob(x, context))(self.components)
         return safe_logsumexp(jax.nn.log_softmax(self.log_weights) + each)
 
+    def log_probs(self, x: Array, context: Context = None) -> Float[Array, " events"]:
+        each = eqx.filter_vmap(lambda part: part.log_probs(x, context))(self.components)
+        return jax.vmap(safe_logsumexp, in_axes=1)(jax.nn.log_softmax(self.log_weights)[:, None] + each)
+
     def sample(self, key: Key, context: Context = None) -> Array:
         choose, draw = jax.random.split(key)
         chosen = jax.random.categorical(choose, self.log_weights)
@@ -180,8 +184,15 @@ class Transformed(AbstractDensity):
         z, log_det = self.bijection.inverse(x, context)
         return self.base.log_prob(z, context) + log_det
 
+    def log_probs(self, x: Float[Array, "events columns"], context: Context = None) -> Float[Array, " events"]:
+        z, log_det = self.bijection.inverse(x.T, context)
+        return self.base.log_probs(z.T, context) + log_det
+
     def sample(self, key: Key, context: Context = None) -> Array:
         return self.bijection.forward(self.base.sample(key, context), context)[0]
+
+    def samples(self, key: Key, n: int, context: Context = None) -> Float[Array, "events columns"]:
+        return self.bijection.forward(self.base.samples(key, n, context).T, context)[0].T
 
 
 def safe_logsumexp(values: Float[Array, " n"]) -> Scalar:

@@ -106,4 +106,4 @@ class GradientEstimator(SelectingEstimator, ABC):
 
 def negative_log_likelihood(model: AbstractDensity, batch: Float[Array, "batch columns"], key: Key) -> Scalar:
     """Minus the mean log-density of a batch, in nats: the loss that maximum likelihood asks for."""
-    return -jnp.mean(jax.vmap(model.log_prob)(batch))
+    return -jnp.mean(model.log_probs(batch))

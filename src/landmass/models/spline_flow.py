@@ -9,11 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtr
-from jaxtyping import Array, Float, Integer, Shaped
+from jaxtyping import Array, Bool, Float, Integer, Shaped
 
 from landmass.core.bijections import (
     AbstractBijection,
     Chain,
+    Columns,
     ElementwiseSpline,
     MaskedAutoregressive,
     Permutation,
@@ -50,19 +51,20 @@ class SplineConditioner(eqx.Module):
     waves: int = eqx.field(static=True)
     smoothness: float = eqx.field(static=True)
 
-    def __call__(self, x: Event, context: Context = None) -> AbstractBijection:
+    def __call__(self, x: Columns, context: Context = None) -> AbstractBijection:
         """The columns' splines, in this conditioner's order."""
         line, circle = self._are("line"), self._are("circle")
-        raw = self.network(self._waves(jnp.where(line, ndtr(x), x), circle))
-        low, high = jnp.where(line, -LINE_END, 0.0), jnp.where(line, LINE_END, 1.0)
+        on_line, on_circle = (each.reshape(-1, *[1] * (x.ndim - 1)) for each in (line, circle))
+        raw = self.network(self._waves(jnp.where(on_line, ndtr(x), x), on_circle))
+        low, high = (jnp.where(line, *ends).astype(x.dtype) for ends in ((-LINE_END, 0.0), (LINE_END, 1.0)))
         make = jax.vmap(lambda r, a, b, u, p: spline_from_parameters(r, a, b, unit_ends=u, periodic=p))
         return ElementwiseSpline(make(raw, low, high, line, circle))
 
-    def _are(self, kind: Kind) -> Array:
+    def _are(self, kind: Kind) -> Bool[Array, " columns"]:
         return jnp.array([k == kind for k in self.kinds])[self.order]
 
-    def _waves(self, u: Event, circle: Array) -> Float[Array, "columns waves"]:
-        """Cosines of half turns of each column's place in [0, 1]; on a circle cosines and sines of whole turns."""
+    def _waves(self, u: Columns, circle: Bool[Array, "..."]) -> Float[Array, "columns waves *events"]:
+        """Cosines of half turns of each column's place in [0, 1]; on a circle sines and cosines of whole turns."""
         amplitude = np.sqrt(2.0) * np.arange(1, self.waves + 1) ** -self.smoothness
         angle = np.pi * jnp.where(circle, 2.0 * u, u)
         cosines = _multiples(jnp.ones_like(u), jnp.cos(angle), jnp.cos(angle), self.waves)
@@ -70,10 +72,10 @@ class SplineConditioner(eqx.Module):
             sines = _multiples(jnp.zeros_like(u), jnp.sin(angle), jnp.cos(angle), self.waves)
             in_turn = [(sines, cosines)[k % 2][k // 2] for k in range(self.waves)]
             cosines = [jnp.where(circle, *pair) for pair in zip(in_turn, cosines, strict=True)]
-        return jnp.stack(cosines, axis=-1) * amplitude.astype(u.dtype)[None]
+        return jnp.stack(cosines, axis=1) * amplitude.astype(u.dtype).reshape(1, -1, *[1] * (u.ndim - 1))
 
 
-def _multiples(zeroth: Array, first: Array, cosine: Array, count: int) -> list[Array]:
+def _multiples(zeroth: Columns, first: Columns, cosine: Columns, count: int) -> list[Columns]:
     """A wave of an angle, then of its multiples, by Chebyshev's recurrence: many times faster than so many cosines."""
     waves = [zeroth, first]
     while len(waves) <= count:
@@ -93,8 +95,14 @@ class Flow(AbstractDensity):
     def log_prob(self, x: Event, context: Context = None) -> Scalar:
         return self._transformed().log_prob(x, context)
 
+    def log_probs(self, x: Float[Array, "events columns"], context: Context = None) -> Float[Array, " events"]:
+        return self._transformed().log_probs(x, context)
+
     def sample(self, key: Key, context: Context = None) -> Event:
         return self._transformed().sample(key, context)
+
+    def samples(self, key: Key, n: int, context: Context = None) -> Float[Array, "events columns"]:
+        return self._transformed().samples(key, n, context)
 
     def _transformed(self) -> Transformed:
         parts: list[AbstractBijection] = []

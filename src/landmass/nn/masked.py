@@ -13,13 +13,13 @@ from landmass.types import Key
 
 
 class MaskedNetwork(eqx.Module):
-    """Dense layers with masks: row i of the output sees rows 0 … i - 1 of the input.
+    """Dense layers with masks: column i of the output sees columns 0 … i - 1 of the input.
 
     Args:
-        weights: of the hidden layers and the last one.
+        weights: of the hidden layers and the last one, shape (outputs, inputs) each.
         biases: of the same layers.
-        first: the output for row 0, which sees nothing.
-        columns: number of rows in and out.
+        first: the output for column 0, which sees nothing.
+        columns: number of columns in and out.
 
     Source: Germain, Gregor, Murray & Larochelle 2015 (MADE).
     """
@@ -33,9 +33,9 @@ class MaskedNetwork(eqx.Module):
         """Draw a network.
 
         Args:
-            columns: number of rows in and out.
-            inputs: numbers a row of the input.
-            outputs: numbers a row of the output.
+            columns: number of columns in and out.
+            inputs: numbers a column of the input.
+            outputs: numbers a column of the output.
             width: units a hidden layer.
             depth: hidden layers.
             key: source of the weights.
@@ -50,35 +50,36 @@ class MaskedNetwork(eqx.Module):
         draw = jax.random.normal(key, (sum((rows + 1) * units for rows, units in shapes),))
         weights, biases, used = [], [], 0
         for (rows, units), gain, spread in zip(shapes, gains, spreads, strict=False):
-            weights.append(gain * draw[used : used + rows * units].reshape(rows, units))
+            weights.append(gain * draw[used : used + rows * units].reshape(units, rows))
             biases.append(spread * draw[used + rows * units : used + (rows + 1) * units])
             used += (rows + 1) * units
         self.weights, self.biases = tuple(weights), tuple(biases)
         self.first = jnp.zeros(outputs)
         self.columns = columns
 
-    def __call__(self, rows: Float[Array, "columns inputs"]) -> Float[Array, "columns outputs"]:
-        """The outputs, one row a column."""
+    def __call__(self, x: Float[Array, "columns inputs *events"]) -> Float[Array, "columns outputs *events"]:
+        """The outputs; events, if there are many, stand last, so that every product is one of two large matrices."""
+        behind = x.shape[2:]
+        first = jnp.broadcast_to(self.first.reshape(1, -1, *[1] * len(behind)), (1, self.first.size, *behind))
         if self.columns == 1:
-            return self.first[None]
-        hidden = rows[:-1].reshape(-1)
-        masks = self._masks(rows.shape[1])
-        for i, (weight, bias, mask) in enumerate(zip(self.weights, self.biases, masks, strict=True)):
-            hidden = hidden @ (weight if mask is None else weight * mask) + bias
-            if i < len(self.weights) - 1:
+            return first
+        hidden = x[:-1].reshape(-1, *behind)
+        for i, (weight, bias, mask) in enumerate(zip(self.weights, self.biases, self._masks(x.shape[1]), strict=True)):
+            if i > 0:
                 hidden = jax.nn.silu(hidden)
-        return jnp.concatenate([self.first[None], hidden.reshape(self.columns - 1, -1)])
+            weight = weight if mask is None else weight * mask
+            hidden = jnp.tensordot(weight, hidden, axes=1) + bias.reshape(-1, *[1] * len(behind))
+        return jnp.concatenate([first, hidden.reshape(self.columns - 1, -1, *behind)])
 
     def _masks(self, inputs: int) -> list[Float[np.ndarray, "_ _"] | None]:
         """Which input reaches which output of each layer; None where there are two columns and all do."""
         if self.columns == 2:
             return [None] * len(self.weights)
         steps = np.arange(self.columns - 1)
-        before = np.repeat(steps, inputs)
-        masks = []
-        for weight in self.weights[:-1]:
-            after = np.arange(weight.shape[1]) % (self.columns - 1)
-            masks.append((before[:, None] <= after[None]).astype(weight.dtype))
+        before, masks = np.repeat(steps, inputs), []
+        for weight in self.weights:
+            is_last = len(masks) == len(self.weights) - 1
+            after = np.repeat(steps, self.first.size) if is_last else np.arange(len(weight)) % (self.columns - 1)
+            masks.append((before[None] <= after[:, None]).astype(weight.dtype))
             before = after
-        after = np.repeat(steps, self.first.size)
-        return [*masks, (before[:, None] <= after[None]).astype(self.first.dtype)]
+        return masks

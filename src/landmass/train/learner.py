@@ -18,6 +18,10 @@ from landmass.core.capabilities import AbstractModel
 from landmass.core.distributions import Mixture
 from landmass.types import Key, Scalar, Tree
 
+# Members whose batches hold fewer numbers than this take a step side by side, others one after the other: a batched
+# product of small matrices saves calls, one of large matrices is slower on a CPU than as many products.
+MANY_NUMBERS = 1024
+
 # Rows that a pass reads at a time: bounds the memory of a pass.
 BLOCK = 4096
 
@@ -246,7 +250,16 @@ class _GradientStep:
 
     def __call__(self, state: Descent, x: Rows, key: Key) -> tuple[Descent, Array]:
         keys = jax.random.split(key, state.rate.size)
-        return eqx.filter_vmap(self._one, in_axes=(eqx.if_array(0), None, 0))(state, x, keys)
+        if keys.size > 1 and self.batch_size * x.x.shape[1] <= MANY_NUMBERS:
+            return eqx.filter_vmap(self._one, in_axes=(eqx.if_array(0), None, 0))(state, x, keys)
+        arrays, rest = eqx.partition(state, eqx.is_array)
+
+        def one(member: tuple[Tree, Key]) -> tuple[Tree, Scalar]:
+            fresh, loss = self._one(eqx.combine(member[0], rest), x, member[1])
+            return eqx.filter(fresh, eqx.is_array), loss
+
+        arrays, losses = jax.lax.map(one, (arrays, keys))
+        return eqx.combine(arrays, rest), losses
 
     def _one(self, state: Descent, x: Rows, key: Key) -> tuple[Descent, Scalar]:
         rows, noise = jax.random.split(key)
