@@ -1,6 +1,6 @@
 """`landmass fit`: from a source to a finished run folder."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from landmass.cli.sources import Source, Sources, fresh, read_events
 from landmass.cli.view import spaced, view
 from landmass.data.dataset import Dataset
 from landmass.errors import DataError, FitError, SettingError, StoreError
-from landmass.estimator.density import DensityEstimator
 from landmass.evaluate.ledger import as_text, mean_and_error
 from landmass.ladder import Ladder
 from landmass.store import refuse_existing
@@ -63,7 +62,7 @@ def fit(order: Order, *, as_json: bool = False, with_report: bool = True, remark
     sources = Sources(**told, test=test_source, families=order.families, settings=tuple(order.settings))
     folder = RunFolder.new(order.out, order.name or data.name, sources)
     ladder = Ladder(rungs.values(), random_state=order.seed)
-    fill(ladder, data, test, rungs, folder, remark)
+    _climb(ladder, data, test, rungs, folder, remark)
     print_ledger(ladder, as_json)
     return _finish(ladder, folder.path, as_json=as_json, with_report=with_report)
 
@@ -83,32 +82,9 @@ def resume(run: Path, *, as_json: bool = False, with_report: bool = True) -> int
     rungs = estimators(sources.families, sources.settings)
     data, test = sources.read()
     ladder = Ladder(rungs.values(), random_state=sources.seed)
-    fill(ladder, data, test, rungs, RunFolder(run), None)
+    _climb(ladder, data, test, rungs, RunFolder(run), None)
     print_ledger(ladder, as_json)
     return _finish(ladder, run, as_json=as_json, with_report=with_report)
-
-
-def fill(
-    ladder: Ladder,
-    data: Dataset,
-    test: Dataset | None,
-    rungs: Mapping[str, DensityEstimator],
-    folder: RunFolder,
-    remark: Remark | None,
-) -> None:
-    """Fit a ladder into its run folder; what a stopped fit has reached stays there, to be resumed."""
-    try:
-        _climb(ladder, data, test, rungs, folder, remark)
-    except (DataError, FitError, SettingError):
-        folder.discard()
-        raise
-    except StoreError as error:
-        raise StoreError(f"{error}; then {how_to_go_on(folder.path)}") from error
-    except KeyboardInterrupt:
-        _interrupted(folder)
-        raise
-    finally:
-        folder.close()
 
 
 def print_ledger(ladder: Ladder, as_json: bool) -> None:
@@ -149,25 +125,35 @@ def _climb(
     ladder: Ladder,
     data: Dataset,
     test: Dataset | None,
-    rungs: Mapping[str, DensityEstimator],
+    rungs: Collection[str],
     folder: RunFolder,
     remark: Remark | None,
 ) -> None:
-    names = [*rungs, "stack"] if len(rungs) > 1 else list(rungs)
-    shown = view(names)
+    """Fit a ladder into its run folder; what a stopped fit has reached stays there, to be resumed."""
+    shown = view([*rungs, "stack"] if len(rungs) > 1 else list(rungs))
 
     def leave() -> None:
         shown.__exit__()
         _interrupted(folder)
 
-    with shown, at_interrupt(leave):
+    def listen(progress: Progress) -> None:
+        folder.log(progress)
+        done = progress.kind == "finished"
+        shown.hear(progress, _result(ladder, progress.family, data, remark) if done else "")
 
-        def listen(progress: Progress) -> None:
-            folder.log(progress)
-            done = progress.kind == "finished"
-            shown.hear(progress, _result(ladder, progress.family, data, remark) if done else "")
-
-        ladder.fit(data, test, listen=listen, folder=folder.path)
+    try:
+        with shown, at_interrupt(leave):
+            ladder.fit(data, test, listen=listen, folder=folder.path)
+    except (DataError, FitError, SettingError):
+        folder.discard()
+        raise
+    except StoreError as error:
+        raise StoreError(f"{error}; then {how_to_go_on(folder.path)}") from error
+    except KeyboardInterrupt:
+        _interrupted(folder)
+        raise
+    finally:
+        folder.close()
 
 
 def _result(ladder: Ladder, rung: str, data: Dataset, remark: Remark | None) -> str:

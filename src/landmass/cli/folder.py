@@ -100,16 +100,6 @@ class RunFolder:
             with contextlib.suppress(OSError):
                 folder.rmdir()
 
-    def _take(self) -> None:
-        """Keep other processes out for as long as this one lives; drop a line that the last one did not finish."""
-        try:
-            fcntl.flock(self._log, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self.close()
-            raise StoreError(f"another process is fitting {self.path}; wait for it, or stop it") from error
-        end = (self.path / "progress.jsonl").read_bytes().rfind(b"\n") + 1
-        self._log.truncate(end)
-
 
 def load_run(path: Path) -> Ladder | DensityEstimator:
     """Read a run, or one of its rungs, with a suggestion where there is none.
