@@ -28,6 +28,7 @@ def kernels(points: np.ndarray, bandwidth: float, quick: bool) -> Callable[[np.n
     fitted = Kernels(
         jnp.asarray(points, jnp.float32),
         jnp.zeros(len(points)),
+        jnp.float32(np.log(len(points))),
         jnp.full(columns, bandwidth, jnp.float32),
         jnp.int32(len(points)),
         -free,
@@ -84,7 +85,9 @@ def main() -> None:
             methods["landmass, linear time"] = (kernels(points, bandwidth, quick=True), 3)
             methods["landmass, the transform alone"] = (
                 lambda X, p=points, h=bandwidth: (
-                    gauss_transform(p / h, X / h) - np.log(POINTS) - p.shape[1] * np.log(h * np.sqrt(2 * np.pi))
+                    gauss_transform(p / h, np.ones(POINTS), X / h)
+                    - np.log(POINTS)
+                    - p.shape[1] * np.log(h * np.sqrt(2 * np.pi))
                 ),
                 3,
             )

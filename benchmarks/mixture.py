@@ -18,6 +18,7 @@ from landmass.models.gaussian_mixture import Bells, _expect, _maximise, _mixture
 from landmass.train import loop
 from landmass.train.learner import expectation_maximisation
 from landmass.train.progress import silent
+from landmass.train.rows import Coordinates
 
 EVENTS, COLUMNS, COMPONENTS, STEPS = 200_000, 25, 8, 20
 
@@ -45,7 +46,7 @@ def main() -> None:
             began = time.perf_counter()
             peer.fit(events)
             found.append((f"scikit-learn {kind.__name__}", time.perf_counter() - began, float(peer.score(X[:20_000]))))
-    z = jnp.asarray(X, jnp.float32)
+    z = X.astype(np.float32)
     wide = jnp.full(COLUMNS, 1e6, jnp.float32)
     floor = Columnwise(jnp.zeros(COLUMNS, bool), -wide, wide)
     factors = jnp.broadcast_to(jnp.eye(COLUMNS) * X.std(), (COMPONENTS, COLUMNS, COLUMNS)).astype(jnp.float32)
@@ -54,12 +55,12 @@ def main() -> None:
         jnp.zeros(COLUMNS), jnp.float32(0.0), floor, False,
     )  # fmt: skip
     learner = expectation_maximisation(
-        lambda key, x: begin, _nothing, _expect, _maximise, lambda state: state, max_steps=STEPS, tolerance=-1e9
+        lambda key: begin, _nothing, _expect, _maximise, lambda state: state, max_steps=STEPS, tolerance=-1e9
     )
     for name in ("landmass float32, compilation counted", "landmass float32"):
         began = time.perf_counter()
         state = jax.block_until_ready(
-            loop.run(learner, z, np.zeros((0, COLUMNS), np.float32), jax.random.key(0), silent)
+            loop.run(learner, Coordinates.of(z), Coordinates.of(z[:0]), jax.random.key(0), silent)
         )
         score = float(jnp.mean(jax.vmap(_mixture(state.model).parts[0].log_prob)(z[:20_000])))
         found.append((name, time.perf_counter() - began, score))

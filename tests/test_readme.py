@@ -3,7 +3,12 @@
 import re
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
+
+import landmass
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -16,6 +21,16 @@ def test_python_example_runs_as_it_stands_on_fewer_events(tmp_path, monkeypatch)
     exec(example.replace("n=10_000", "n=300"), names)
     assert names["ladder"].best_ in names["ladder"].rungs_
     assert (tmp_path / "runs" / "mine" / "ledger.json").is_file()
+
+
+def test_pieces_and_weights_are_taken_as_shown(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for month in range(1, 13):
+        parquet.write_table(pa.table({"fare": rng.lognormal(size=40)}), f"taxi-{month:02}.parquet")
+    examples = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    example = next(each for each in examples if "landmass.pieces" in each)
+    exec(example, {"landmass": landmass, "X": rng.normal(size=(50, 1)), "counts": rng.integers(0, 3, 50)})
 
 
 @pytest.mark.parametrize("command", ["make hello", "make test"])

@@ -15,6 +15,7 @@ _EXPORTS = {
     "Ladder": "landmass.ladder",
     "load": "landmass.ladder",
     "read": "landmass.data.read",
+    "pieces": "landmass.data.read",
     "Dataset": "landmass.data.dataset",
     "Schema": "landmass.data.schema",
     "Real": "landmass.data.schema",

@@ -50,6 +50,18 @@ def test_fit_prints_the_ledger_on_stdout_and_progress_on_stderr(call: Call, tmp_
     assert "\x1b" not in answer.out + answer.err
 
 
+def test_rows_with_an_empty_cell_are_left_out_and_told(call: Call, tmp_path: Path, table_text: str):
+    first, second, *rest = table_text.splitlines()
+    cells = second.split(",")
+    (tmp_path / "gaps.csv").write_text("\n".join([first, ",".join(["", *cells[1:]]), *rest]))
+    answer = call("fit", "gaps.csv", "--test", "gaps.csv", "--families", "uniform_box,gaussian", "--json")
+    assert answer.code == 0
+    assert f"left out 1 of {len(rest) + 1} rows with an empty cell" in answer.err
+    ledger = json.loads(answer.out)
+    assert [rung["family"] for rung in ledger["rungs"]] == ["uniform_box", "gaussian", "stack"]
+    assert call("report", "runs/gaps-1").code == 0
+
+
 def test_run_folder_is_complete_and_loads(run_folder: Path):
     assert {path.name for path in run_folder.iterdir()} == {
         "ledger.json",

@@ -24,7 +24,7 @@ def clusters(columns, n, seed=0):
 def test_sums_are_those_of_all_bumps(columns):
     points, places = clusters(columns, 400), np.random.default_rng(1).uniform(-30.0, 60.0, (2_000, columns))
     places = np.concatenate([places, points])
-    found, expected = gauss_transform(points, places), added_up(points, places)
+    found, expected = gauss_transform(points, np.ones(len(points)), places), added_up(points, places)
     served = ~np.isnan(found)
     np.testing.assert_allclose(found[served], expected[served], atol=1e-5)
     # What it declines is far from all points: here everything within two bandwidths of one is served.
@@ -38,7 +38,7 @@ def test_the_promised_error_is_kept_where_many_points_hide_few(columns):
     # A million points' worth of error in one cell, and a place at the edge of what is served.
     points = np.concatenate([np.zeros((20_000, columns)), [[9.0] + [0.0] * (columns - 1)]])
     places = np.linspace(-9.0, 18.0, 300)[:, None] * np.eye(columns)[0]
-    found, expected = gauss_transform(points, places, 1e-6), added_up(points, places)
+    found, expected = gauss_transform(points, np.ones(len(points)), places, 1e-6), added_up(points, places)
     served = ~np.isnan(found)
     np.testing.assert_allclose(found[served], expected[served], atol=1e-6)
     assert 0.2 < served.mean() < 0.9
@@ -47,7 +47,7 @@ def test_the_promised_error_is_kept_where_many_points_hide_few(columns):
 def test_places_outside_the_points_reach_are_declined():
     points = np.zeros((10, 2))
     places = np.array([[1e6, 0.0], [-1e30, 0.0], [0.0, 0.0]])
-    np.testing.assert_array_equal(np.isnan(gauss_transform(points, places)), [True, True, False])
+    np.testing.assert_array_equal(np.isnan(gauss_transform(points, np.ones(len(points)), places)), [True, True, False])
 
 
 @pytest.mark.parametrize(

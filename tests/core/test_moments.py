@@ -8,7 +8,7 @@ from landmass.core.moments import add_block, no_moments
 
 
 def moments_of(blocks, weights):
-    seen = no_moments(jnp.asarray(blocks[0]))
+    seen = no_moments(blocks[0].shape[1])
     for block, weight in zip(blocks, weights, strict=True):
         seen = add_block(seen, jnp.asarray(block), jnp.asarray(weight))
     return seen

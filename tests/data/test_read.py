@@ -31,6 +31,7 @@ IN_MEMORY = {
     "float32 array": (lambda: X.astype(np.float32), ["x1", "x2"], np.ndarray),
     "list of rows": (lambda: X.tolist(), ["x1", "x2"], np.ndarray),
     "pandas": (lambda: pd.DataFrame(COLUMNS), NAMES, pd.DataFrame),
+    "pandas without names": (lambda: pd.DataFrame(X), ["0", "1"], pd.DataFrame),
     "polars": (lambda: pl.DataFrame(COLUMNS), NAMES, pl.DataFrame),
     "Arrow": (lambda: pa.table(COLUMNS), NAMES, pa.Table),
 }
@@ -47,7 +48,7 @@ def test_events_in_memory_are_read_and_samples_come_in_the_same_container(kind):
     assert isinstance(sample, container)
     assert sample.shape == (5, 2)
     if container is not np.ndarray:
-        assert list(getattr(sample, "column_names", sample.columns)) == NAMES
+        assert [str(name) for name in getattr(sample, "column_names", sample.columns)] == names
 
 
 FILES = {

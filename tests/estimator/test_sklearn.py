@@ -17,9 +17,11 @@ from landmass import Gaussian, KernelDensity, UniformBox
 from landmass.catalog import FAMILIES
 from tests.models.cases import data, estimator
 
-# The checks fit each family to some ten shapes of data, of up to ten columns: smaller than elsewhere, to be quick.
+# The checks fit each family to some ten shapes of data, smaller than elsewhere, to be quick; one has fewer rows than
+# columns.
 SMALLER = {
-    "histogram": {"n_cells": 3},
+    "gaussian": {"shrinkage": 0.1},
+    "histogram": {"n_cells": None},
     "spline_flow": {"max_steps": 2, "members": 1, "hidden": 4, "n_bins": 2, "waves": 2, "depth": 1, "batch_size": 8},
     "stack": {"estimators": {"uniform_box": UniformBox(), "gaussian": Gaussian()}},
 }

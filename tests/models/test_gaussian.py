@@ -54,3 +54,11 @@ def test_columns_that_are_nearly_dependent_are_still_fitted(plane):
 def test_fewer_rows_than_columns_are_refused():
     with pytest.raises(DataError, match="fewer rows than columns"):
         Gaussian().fit(np.random.default_rng(0).standard_normal((3, 5)))
+
+
+def test_shrunk_covariance_is_that_of_fewer_rows_than_columns():
+    X = np.random.default_rng(0).standard_normal((4, 6)) * [1.0, 10.0, 0.1, 3.0, 1.0, 1e3]
+    covariance = np.cov(X.T, bias=True)
+    shrunk = 0.7 * covariance + 0.3 * np.diag(np.diagonal(covariance))
+    truth = stats.multivariate_normal(X.mean(0), shrunk)
+    np.testing.assert_allclose(Gaussian(shrinkage=0.3).fit(X).score_samples(X), truth.logpdf(X), rtol=1e-4, atol=1e-4)

@@ -22,7 +22,8 @@ from landmass.core.many import log_prob
 from landmass.data.space import Space
 from landmass.models.gaussian_mixture import Bells, _expect, _maximise, _nothing
 from landmass.models.kernel_density import kernels
-from landmass.train.learner import expectation_maximisation, padded
+from landmass.train.learner import expectation_maximisation
+from landmass.train.rows import padded
 
 KINDS = ("full", "diag")
 
@@ -90,7 +91,8 @@ def test_mixture_log_density_is_scikit_learns(columns, covariance_type):
 def test_kernel_log_density_is_scikit_learns(columns, n, quick):
     centres, x = singles(np.random.default_rng(0).standard_normal((n, columns))), places(columns, n)
     bandwidth = singles(np.linspace(0.6, 1.0, columns) * (1.0 if quick else 0.3))
-    ours = kernels(centres, bandwidth, Space.fit(Schema.real([f"x{i}" for i in range(columns)]), centres))
+    space = Space.fit(Schema.real([f"x{i}" for i in range(columns)]), centres)
+    ours = kernels(centres, np.ones(n), bandwidth, space)
     # Many bumps in one or two columns are added up by another way, where it can promise its error.
     found = ours.quick_log_probs(x)
     assert (found is not None and np.isfinite(found).mean() > 0.5) == quick
@@ -118,9 +120,9 @@ def bells(means, covariance_type):
 def em(begin, X, passes):
     """The state after some passes from a given one, and the loss before each pass."""
     learner = expectation_maximisation(
-        lambda key, x: begin, _nothing, _expect, _maximise, lambda state: state, max_steps=passes, tolerance=-1e9
+        lambda key: begin, _nothing, _expect, _maximise, lambda state: state, max_steps=passes, tolerance=-1e9
     )
-    step, rows, state, losses = eqx.filter_jit(learner.step), padded(jnp.asarray(X)), begin, []
+    step, rows, state, losses = eqx.filter_jit(learner.step), padded(X, np.ones(len(X))), begin, []
     for _ in range(passes):
         # Padded rows are counted in 32 bits.
         with jax.numpy_dtype_promotion("standard"):

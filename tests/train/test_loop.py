@@ -12,8 +12,10 @@ from landmass.core.distributions import IndependentNormal
 from landmass.errors import FitError
 from landmass.train.learner import Learner, Selection, closed_form, expectation_maximisation, fixed, gradient, in_order
 from landmass.train.loop import Diverged, run
+from landmass.train.rows import Coordinates
 
 KEY = jax.random.key(0)
+ZEROS = tuple(Coordinates.of(np.zeros((n, 1), np.float32)) for n in (3, 5))
 
 
 class Walker(eqx.Module):
@@ -28,7 +30,7 @@ def bell(walker):
     return IndependentNormal(walker.mean, jnp.ones(1))
 
 
-def start(key, x):
+def start(key):
     return Walker(jnp.full(1, -1.0), jnp.ones(()), jnp.zeros((), jnp.int32))
 
 
@@ -48,7 +50,7 @@ def walker(step=walk, **settings):
 def fit(learner, key=KEY):
     """The outcome, and everything that was reported."""
     heard = []
-    return run(learner, jnp.zeros((3, 1)), np.zeros((5, 1), np.float32), key, heard.append), heard
+    return run(learner, *ZEROS, key, heard.append), heard
 
 
 def test_stops_when_the_score_no_longer_rises_and_keeps_the_best():
@@ -107,7 +109,7 @@ def always_nan_from_step_six(state, x, key):
 def test_nan_that_comes_back_is_an_error_that_keeps_the_best_state():
     heard = []
     with pytest.raises(Diverged, match=r"not finite after step 4.*learning rate") as raised:
-        run(walker(always_nan_from_step_six), jnp.zeros((3, 1)), np.zeros((5, 1), np.float32), KEY, heard.append)
+        run(walker(always_nan_from_step_six), *ZEROS, KEY, heard.append)
     assert [record.kind for record in heard] == ["advanced", "rolled_back", "rolled_back", "rolled_back"]
     assert raised.value.outcome.model.mean == pytest.approx(-0.6, abs=1e-6)
     assert raised.value.outcome.score == pytest.approx(-0.5 * 0.6**2 - 0.5 * np.log(2 * np.pi), abs=1e-6)
@@ -181,13 +183,13 @@ def test_selection_of_nothing_is_an_error():
 
 
 def test_closed_form_reads_every_event_once():
-    x = jnp.asarray(np.random.default_rng(0).standard_normal((5000, 1)), jnp.float32)
+    x = np.random.default_rng(0).standard_normal((5000, 1)).astype(np.float32)
 
     def add(total, block, weight):
         return total[0] + weight @ block, total[1] + weight.sum()
 
-    learner = closed_form(lambda x: (jnp.zeros(1), jnp.zeros(())), add, sum_over_count)
-    model = run(learner, x, np.asarray(x[:1]), KEY, print).model
+    learner = closed_form((jnp.zeros(1), jnp.zeros(())), add, sum_over_count)
+    model = run(learner, Coordinates.of(x), Coordinates.of(x), KEY, print).model
     assert model.mean == pytest.approx(float(np.mean(x)), abs=1e-6)
 
 
@@ -197,9 +199,9 @@ def sum_over_count(total):
 
 def test_expectation_maximisation_stops_when_it_no_longer_gains():
     # EM for the mean of a bell whose every event is seen is done after one pass.
-    x = jnp.asarray(np.random.default_rng(1).standard_normal((50, 1)), jnp.float32)
+    x = np.random.default_rng(1).standard_normal((50, 1)).astype(np.float32)
     learner = expectation_maximisation(
-        lambda key, x: jnp.full(1, 9.0),
+        lambda key: jnp.full(1, 9.0),
         lambda mean: (jnp.zeros(1), jnp.zeros(())),
         expect,
         lambda mean, stats: stats[0] / stats[1],
@@ -207,7 +209,7 @@ def test_expectation_maximisation_stops_when_it_no_longer_gains():
         max_steps=100,
         tolerance=1e-4,
     )
-    outcome = run(learner, x, np.asarray(x), KEY, lambda record: None)
+    outcome = run(learner, Coordinates.of(x), Coordinates.of(x), KEY, lambda record: None)
     assert outcome.model.mean == pytest.approx(float(x.mean()), abs=1e-5)
     assert outcome.history[-1].step <= 20
     best = -0.5 * float(x.var()) - 0.5 * np.log(2 * np.pi)
@@ -238,11 +240,11 @@ ADAM = optax.scale_by_adam()
 def descend(x, **settings):
     defaults = {"learning_rate": 0.1, "max_steps": 110, "batch_size": 16, "patience": 9, "chunk_steps": 25}
     learner = gradient(three_bells, counted_loss, ADAM, **{**defaults, **settings})
-    return run(learner, x, np.asarray(x), KEY, lambda record: None)
+    return run(learner, Coordinates.of(x), Coordinates.of(x), KEY, lambda record: None)
 
 
 def test_a_step_is_traced_once_a_fit_and_not_at_all_in_a_refit():
-    x = jnp.asarray(2.0 + np.random.default_rng(2).standard_normal((64, 1)), jnp.float32)
+    x = (2.0 + np.random.default_rng(2).standard_normal((64, 1))).astype(np.float32)
     TRACES.clear()
     first = descend(x)
     assert TRACES == [(16, 1)]
@@ -250,16 +252,16 @@ def test_a_step_is_traced_once_a_fit_and_not_at_all_in_a_refit():
     assert TRACES == [(16, 1)]
     np.testing.assert_array_equal(first.model.components.mean, again.model.components.mean)
     # Neither fewer steps, nor a smaller learning rate, nor a few more events ask for another program.
-    descend(jnp.pad(x, ((0, 15), (0, 0)))[:60], max_steps=50, learning_rate=0.03)
+    descend(np.pad(x, ((0, 15), (0, 0)))[:60], max_steps=50, learning_rate=0.03)
     assert TRACES == [(16, 1)]
     descend(x, batch_size=8)
     assert TRACES == [(16, 1), (8, 1)]
 
 
 def test_members_are_averaged_and_each_finds_the_mean():
-    x = jnp.asarray(2.0 + np.random.default_rng(2).standard_normal((64, 1)), jnp.float32)
+    x = (2.0 + np.random.default_rng(2).standard_normal((64, 1))).astype(np.float32)
     model = descend(x, max_steps=400).model
     assert model.components.mean.shape == (3, 1)
     np.testing.assert_allclose(model.components.mean, float(x.mean()), atol=0.3)
     bells = stats.norm(model.components.mean, model.components.scale)
-    assert model.log_prob(x[0]) == pytest.approx(np.log(bells.pdf(x[0]).mean()), abs=1e-5)
+    assert model.log_prob(jnp.asarray(x[0])) == pytest.approx(np.log(bells.pdf(x[0]).mean()), abs=1e-5)

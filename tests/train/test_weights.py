@@ -25,7 +25,7 @@ def optimum(scores, prior):
 
 @pytest.mark.parametrize("prior", [0.5, 20.0])
 def test_weights_are_scipys_optimum_on_the_simplex(prior):
-    np.testing.assert_allclose(mixture_weights(log_probs(), prior), optimum(log_probs(), prior), atol=1e-5)
+    np.testing.assert_allclose(mixture_weights(log_probs(), prior=prior), optimum(log_probs(), prior), atol=1e-5)
 
 
 def test_part_that_excludes_some_events_keeps_its_share_of_the_others():

@@ -25,30 +25,33 @@ MOST_NODES = 12_000_000
 Rows = Float[np.ndarray, "_ columns"]
 
 
-def gauss_transform(points: Rows, places: Rows, tolerance: float = 1e-5) -> Float[np.ndarray, " places"]:
-    """Log of the sum over points p of exp(-|x - p|² / 2) at each place x.
+def gauss_transform(
+    points: Rows, weight: Float[np.ndarray, " points"], places: Rows, tolerance: float = 1e-5
+) -> Float[np.ndarray, " places"]:
+    """Log of the weighted sum over points p of exp(-|x - p|² / 2) at each place x.
 
     Args:
         points: in bandwidths, one or two columns.
+        weight: of each point.
         places: likewise.
         tolerance: largest error of a logarithm.
 
     Returns:
         float64; NaN where the tolerance cannot be promised: far from the points, next to where they are dense.
     """
-    n, columns = points.shape
+    columns = points.shape[1]
     low = points.min(axis=0)
     cells = _cells(points, low).max(axis=0) + 1
     # Cells around the outermost points are read too.
     at, read = _cells(places, low) + HEARD, cells + 2 * HEARD
     near = ((at >= 0) & (at < read)).all(axis=1)
-    sums = _gather(points, _cells(points, low), low, cells)
+    sums = _gather(points, weight, _cells(points, low), low, cells)
     for column in range(columns):
         sums = np.moveaxis(_hear(np.moveaxis(sums, column, 0), int(cells[column])), 0, column)
     found = np.full(len(places), np.nan)
     found[near] = _read_off(sums, places[near], at[near], low)
     # Errors are absolute, a share of a bump for each point.
-    found[~(found > n * _error(columns) / tolerance)] = np.nan
+    found[~(found > weight.sum() * _error(columns) / tolerance)] = np.nan
     return np.log(found)
 
 
@@ -96,9 +99,11 @@ def _weights(x: Rows, cells: Integer[np.ndarray, "_ columns"], low: np.ndarray) 
     return np.stack([to_weights @ chebyshev.chebvander(each, NODES - 1).T for each in within.T])
 
 
-def _gather(points: Rows, at: np.ndarray, low: np.ndarray, cells: Integer[np.ndarray, " columns"]) -> np.ndarray:
+def _gather(
+    points: Rows, weight: np.ndarray, at: np.ndarray, low: np.ndarray, cells: Integer[np.ndarray, " columns"]
+) -> np.ndarray:
     """Sums of weights on nodes, one axis a column: all nodes of the first cell first."""
-    weights, place = _weights(points, at, low), np.ravel_multi_index(tuple(at.T), tuple(cells))
+    weights, place = _weights(points, at, low) * weight, np.ravel_multi_index(tuple(at.T), tuple(cells))
     total = int(cells.prod())
     if points.shape[1] == 1:
         sums = [np.bincount(place, each, total) for each in weights[0]]

@@ -19,10 +19,13 @@ class Moments(NamedTuple):
     scatter: Float[Array, "columns columns"]
 
 
-def no_moments(x: Float[Array, "events columns"]) -> Moments:
-    """The moments of no events, shaped after `x`."""
-    columns = x.shape[1]
-    return Moments(jnp.zeros((), x.dtype), jnp.zeros(columns, x.dtype), jnp.zeros((columns, columns), x.dtype))
+def no_moments(columns: int) -> Moments:
+    """The moments of no events.
+
+    Args:
+        columns: how many numbers an event has.
+    """
+    return Moments(jnp.zeros(()), jnp.zeros(columns), jnp.zeros((columns, columns)))
 
 
 def add_block(seen: Moments, x: Float[Array, "block columns"], weight: Float[Array, " block"]) -> Moments:

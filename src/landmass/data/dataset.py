@@ -1,6 +1,6 @@
 """A data set: events, their sample space, and how to give events back in the container they came in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -14,6 +14,12 @@ from landmass.types import Copies, HostEvents
 
 LAST_WHOLE = 2.0**53
 """Beyond it float64 leaves whole numbers out."""
+
+AT_A_TIME = 65_536
+"""Events that statistics are added up of at a time."""
+
+Weighted = tuple[HostEvents, Float[np.ndarray, " events"]]
+"""Events with their weights."""
 
 
 def as_float64(values: Shaped[np.ndarray, " events"], column: str) -> Float[np.ndarray, " events"]:
@@ -58,6 +64,7 @@ class Dataset:
         notes: what the reader left out or changed, in sentences.
         gaps: which rows were left out because of an empty cell, in a sentence; empty if none was.
         unnamed: whether the column names were made up, so that columns are told apart by their place.
+        weight: how often each event counts; None counts each once.
     """
 
     X: HostEvents
@@ -68,6 +75,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     gaps: str = ""
     unnamed: bool = False
+    weight: Float[np.ndarray, " events"] | None = None
 
     def __post_init__(self) -> None:
         if self.X.shape[1] != len(self.schema.columns):
@@ -86,8 +94,52 @@ class Dataset:
         return len(self.X)
 
     def take(self, rows: Integer[np.ndarray, " chosen"]) -> Self:
-        """The events of some rows, in the order given."""
-        return replace(self, X=self.X[rows])
+        """The events of some rows, in the order given; who chooses rows misses none."""
+        weight = None if self.weight is None else self.weight[rows]
+        return replace(self, X=self.X[rows], weight=weight, gaps="")
+
+    @property
+    def total(self) -> float:
+        """The events' summed weight: their number where they have none."""
+        return float(len(self) if self.weight is None else self.weight.sum())
+
+    def nothing(self) -> Self:
+        """The same columns without events."""
+        return self.take(np.arange(0))
+
+    def blocks(self) -> Iterator[Weighted]:
+        """Blocks of `AT_A_TIME` events with their weights; the last has what is left."""
+        for start in range(0, len(self), AT_A_TIME):
+            X = self.X[start : start + AT_A_TIME]
+            yield X, np.ones(len(X)) if self.weight is None else self.weight[start : start + AT_A_TIME]
+
+    def weighed(self, sample_weight: Any) -> Self:
+        """The same events with weights; those of weight zero are left out.
+
+        Args:
+            sample_weight: how often each event counts, shape (events,); None changes nothing.
+
+        Raises:
+            DataError: the weights are not finite numbers from 0, one an event, with one above 0.
+        """
+        if sample_weight is None:
+            return self
+        weight = np.asarray(sample_weight)
+        if weight.shape != (len(self),) or weight.dtype.kind not in "fiub":
+            raise DataError(
+                f"sample_weight has shape {weight.shape} and type {weight.dtype} for {len(self)} events; give one "
+                "number for each"
+            )
+        weight = weight.astype(np.float64)
+        wrong = np.flatnonzero(~(np.isfinite(weight) & (weight >= 0.0)))
+        if wrong.size:
+            raise DataError(
+                f"sample_weight holds {weight[wrong[0]]} (row {wrong[0]}, counted from 0; {wrong.size} such values); "
+                "weights count events and are finite and 0 or more"
+            )
+        if not weight.any():
+            raise DataError("sample_weight is zero for every event; give some event weight")
+        return replace(self, X=self.X[weight > 0.0], weight=weight[weight > 0.0])
 
     def copies(self) -> Copies:
         """For each event the number of the distinct one it is a copy of."""
@@ -146,6 +198,15 @@ class Dataset:
                     f"column {name} varies by {values.std():g} only, too little beside its bounds for single precision "
                     f"(it reaches {reach:g}); subtract an offset, narrow the bounds, or declare it Real"
                 )
+        self.check_bounds()
+
+    def check_bounds(self) -> None:
+        """Refuse events outside the sample space.
+
+        Raises:
+            DataError: names the column, the value and the remedy.
+        """
+        for column, values in zip(self.schema.columns, self.X.T, strict=True):
             if isinstance(column, Circular):
                 continue
             outside = values[
@@ -153,6 +214,6 @@ class Dataset:
             ]
             if outside.size:
                 raise DataError(
-                    f"column {name} holds {outside[0]:g} ({outside.size} such values), but its schema allows "
+                    f"column {column.name!r} holds {outside[0]:g} ({outside.size} such values), but its schema allows "
                     f"{column.low:g} to {column.high:g}; correct the values or the schema"
                 )

@@ -5,6 +5,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import replace
 from io import BufferedIOBase
 from lzma import LZMAError
@@ -100,6 +101,24 @@ def read_numpy(path: Path, name: str) -> Dataset:
     return replace(from_array(array[:, None] if array.ndim == 1 else array, name), container=arrow_container)
 
 
+def npy_pieces(path: Path, rows: int) -> Iterator[Dataset]:
+    """Read an NPY file, so many rows at a time.
+
+    Args:
+        path: the file.
+        rows: how many.
+    """
+    try:
+        with path.open("rb") as file:
+            _check_npy(file, path.stat().st_size, path)
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except BROKEN as error:
+        raise DataError(f"{path} is not a readable file of plain numbers: {error}; write it again") from error
+    for start in range(0, len(array), rows):
+        part = array[start : start + rows]
+        yield from_array(part[:, None] if part.ndim == 1 else part, path.stem)
+
+
 def _read_npz(path: Path) -> np.ndarray:
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
@@ -119,7 +138,13 @@ def _read_npz(path: Path) -> np.ndarray:
 
 
 def _read_npy(file: IO[bytes] | BufferedIOBase, size: int, path: Path) -> np.ndarray:
-    """Read an array, after a look at whether the file's bytes are as many as its header declares."""
+    check_size(str(path), _check_npy(file, size, path) * np.float64().itemsize)
+    file.seek(0)
+    return npy.read_array(file, allow_pickle=False)
+
+
+def _check_npy(file: IO[bytes] | BufferedIOBase, size: int, path: Path) -> int:
+    """How many numbers a file holds, after a look at whether its bytes are as many as its header declares."""
     read_header = npy.read_array_header_1_0 if npy.read_magic(file) == (1, 0) else npy.read_array_header_2_0
     shape, _, dtype = read_header(file)
     if dtype.hasobject:
@@ -131,9 +156,7 @@ def _read_npy(file: IO[bytes] | BufferedIOBase, size: int, path: Path) -> np.nda
         raise ValueError(
             f"its header declares shape {shape} of {dtype}, {declared:,} bytes in all, and it has {size:,}"
         )
-    check_size(str(path), count * np.float64().itemsize)
-    file.seek(0)
-    return npy.read_array(file, allow_pickle=False)
+    return count
 
 
 def _check_objects(values: np.ndarray) -> None:

@@ -1,15 +1,17 @@
 """The one door: a path, an array, a table or a built-in name becomes a `Dataset`."""
 
 import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from landmass.data import delimited, points, tables
 from landmass.data.builtin import DATASETS, truth
-from landmass.data.dataset import Dataset
+from landmass.data.dataset import AT_A_TIME, Dataset
 from landmass.data.limits import check_size
+from landmass.data.pieces import Pieces
 from landmass.data.schema import Schema
 from landmass.errors import DataError, SettingError
 
@@ -23,6 +25,8 @@ READERS = {
 
 UNPACK = "unpack it first"
 CONVERT = "convert the file to one of these"
+
+IN_PIECES = {".parquet": tables.parquet_pieces, ".npy": points.npy_pieces}
 
 # What to do with a file that landmass does not read, by its ending.
 REMEDIES = {
@@ -72,6 +76,8 @@ def read(source: Any, *, n: int | None = None, seed: int = 0, schema: Schema | N
     """
     if isinstance(source, Dataset):
         return source
+    if isinstance(source, Pieces):
+        raise DataError(f"{source.name} comes in pieces, and is needed whole here; read it with landmass.read")
     if isinstance(source, str) and source in DATASETS:
         if schema is not None:
             raise SettingError(f"the built-in data set {source!r} brings its own schema")
@@ -86,6 +92,38 @@ def read(source: Any, *, n: int | None = None, seed: int = 0, schema: Schema | N
     else:
         data = points.from_array(source)
     return data if schema is None else data.with_schema(schema)
+
+
+def pieces(source: Any, *, rows: int = AT_A_TIME, schema: Schema | None = None) -> Pieces:
+    """Events to read piece by piece, for data that does not fit into memory.
+
+    The families that add up statistics of events, one by one, can be fitted to them: the uniform box, the Gaussian,
+    the histogram and the Gaussian mixture.
+
+    Args:
+        source: the path of a Parquet or NPY file; a list of anything that `landmass.read` takes, of which one is read
+            at a time; or a function without arguments that gives such things, one after the other, at every call.
+        rows: events of a file that are read together.
+        schema: the sample space, where the default (real columns) is not meant.
+
+    Raises:
+        DataError: there is nothing to read, or it cannot be modelled.
+    """
+    if isinstance(source, str | Path):
+        path = Path(source)
+        name, readings = path.stem, _file_in_pieces(path, rows)
+    elif callable(source) or isinstance(source, Sequence):
+        name, readings = "data", lambda: map(read, cast(Iterable[Any], source() if callable(source) else source))
+    else:
+        raise DataError(
+            f"pieces come from a path, a list or a function, not from {type(source).__name__}; a table or an array in "
+            "memory is read whole, by landmass.read"
+        )
+    first = next(readings(), None)
+    if first is None:
+        raise DataError(f"{name} has no pieces; give at least one")
+    # The schema's columns are to be the data's.
+    return Pieces(readings, first.with_schema(schema or first.schema).schema, name)
 
 
 def draw(name: str, *, n: int | None = None, seed: int = 0) -> Dataset:
@@ -105,12 +143,24 @@ def draw(name: str, *, n: int | None = None, seed: int = 0) -> Dataset:
     return Dataset(events, source.schema, name=name, container=tables.arrow_container, truth=source)
 
 
+def _file_in_pieces(path: Path, rows: int) -> Callable[[], Iterator[Dataset]]:
+    """Readings of a file."""
+    reader = IN_PIECES.get(path.suffix.lower())
+    if reader is None:
+        raise DataError(
+            f"{path} cannot be read in pieces, only {' and '.join(IN_PIECES)} can; write it as Parquet, or give a "
+            "list of smaller files"
+        )
+    check_file(path, whole=False)
+    return lambda: reader(path, rows)
+
+
 def _read_path(source: str | Path) -> Dataset:
     path = Path(source)
     try:
         if str(source) == "-":
             return delimited.read_csv(sys.stdin.buffer.read(), name="stdin")
-        _check_file(path)
+        check_file(path)
         return READERS[path.suffix.lower()](path, name=path.stem)
     except OSError as error:
         raise DataError(
@@ -118,8 +168,13 @@ def _read_path(source: str | Path) -> Dataset:
         ) from error
 
 
-def _check_file(path: Path) -> None:
-    """Refuse a path that leads to no file of a known kind."""
+def check_file(path: Path, whole: bool = True) -> None:
+    """Refuse a path that leads to no file of a known kind.
+
+    Args:
+        path: where the file should be.
+        whole: whether it is to be read at once.
+    """
     if path.is_dir():
         if (path / "manifest.json").exists():
             raise DataError(f"{path} is the folder of a run or model, not of data; give the file that holds the events")
@@ -136,7 +191,8 @@ def _check_file(path: Path) -> None:
         raise DataError(f"cannot read {path}: landmass reads {', '.join(READERS)}; {REMEDIES.get(ending, CONVERT)}")
     if path.stat().st_size == 0:
         raise DataError(f"{path} is empty; it needs a row for each event")
-    check_size(str(path), path.stat().st_size)
+    if whole:
+        check_size(str(path), path.stat().st_size)
     with path.open("rb") as file:
         head = file.read(16)
     for beginning, (right, kind) in BEGINNINGS.items():

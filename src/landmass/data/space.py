@@ -3,8 +3,8 @@
 Everything here is float64 on the host; the model's float32 begins at the returned coordinates.
 """
 
-from collections.abc import Collection
-from typing import Literal
+from collections.abc import Collection, Iterable
+from typing import Literal, NamedTuple
 
 import jax.numpy as jnp
 import msgspec
@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from scipy.special import ndtr, ndtri
 
 from landmass.core.distributions import Columnwise
+from landmass.data.dataset import Weighted
 from landmass.data.schema import AnyColumn, Bounded, Circular, Column, Positive, Real, Schema
 from landmass.errors import DataError
 from landmass.types import HostEvents, LogDensities
@@ -59,8 +60,27 @@ class Space(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             X: training events.
             onto_line: kinds of columns that are mapped onto the whole real line.
         """
-        fitted = [_fit_column(c, values, type(c) in onto_line) for c, values in zip(schema.columns, X.T, strict=True)]
-        maps, loc, scale, low, high = zip(*fitted, strict=True)
+        return cls.fit_blocks(schema, [(X, np.ones(len(X)))], onto_line)
+
+    @classmethod
+    def fit_blocks(
+        cls, schema: Schema, blocks: Iterable[Weighted], onto_line: Collection[type[Column]] = ()
+    ) -> "Space":
+        """Fit the maps' offsets and scales to events that come in blocks.
+
+        Args:
+            schema: the sample space.
+            blocks: training events, block by block, with their weights.
+            onto_line: kinds of columns that are mapped onto the whole real line.
+        """
+        maps: tuple[Map, ...] = tuple(_map_of(column, type(column) in onto_line) for column in schema.columns)
+        seen = [NOTHING] * len(maps)
+        for X, weight in blocks:
+            columns = zip(schema.columns, maps, X.T, strict=True)
+            bare = [_bare(column, kind, values) for column, kind, values in columns]
+            seen = [_both(before, _seen(each, weight)) for before, each in zip(seen, bare, strict=True)]
+        fitted = [_fit_column(*column) for column in zip(schema.columns, maps, seen, strict=True)]
+        loc, scale, low, high = zip(*fitted, strict=True)
         return cls(schema, maps, loc, scale, low, high)
 
     def __len__(self) -> int:
@@ -152,21 +172,60 @@ class Space(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return z, 0.5 * (z**2 + np.log(2.0 * np.pi)) - np.log(scale)
 
 
-def _fit_column(column: AnyColumn, x: Float[np.ndarray, " events"], onto_line: bool) -> tuple:
-    """Map, offset, scale, and the range of the training events' coordinates."""
+class _Seen(NamedTuple):
+    """What blocks of one column's values have told: weight, mean, sum of squares about it, and range.
+
+    Source: Chan, Golub & LeVeque 1979.
+    """
+
+    weight: float
+    mean: float
+    squares: float
+    least: float
+    most: float
+
+
+NOTHING = _Seen(0.0, 0.0, 0.0, np.inf, -np.inf)
+
+
+def _seen(values: Float[np.ndarray, " events"], weight: Float[np.ndarray, " events"]) -> _Seen:
+    total = float(weight.sum())
+    mean = float(weight @ values) / total
+    return _Seen(total, mean, float(weight @ (values - mean) ** 2), float(values.min()), float(values.max()))
+
+
+def _both(a: _Seen, b: _Seen) -> _Seen:
+    if not a.weight:
+        return b
+    total, shift = a.weight + b.weight, b.mean - a.mean
+    share = b.weight / total
+    squares = a.squares + b.squares + shift**2 * a.weight * share
+    return _Seen(total, a.mean + shift * share, squares, min(a.least, b.least), max(a.most, b.most))
+
+
+def _map_of(column: AnyColumn, onto_line: bool) -> Map:
     if isinstance(column, Bounded | Circular):
-        kind: Map = "probit" if onto_line else "affine"
-        loc, scale = column.low, column.high - column.low
-        share = np.mod((x - loc) / scale, 1.0) if isinstance(column, Circular) else (x - loc) / scale
-        z = ndtri(np.clip(share, EDGE, 1.0 - EDGE)) if onto_line else share
-    elif isinstance(column, Positive) and not onto_line:
-        kind, loc, scale = "affine", 0.0, float(x.std())
-        z = x / scale
+        return "probit" if onto_line else "affine"
+    return "log" if isinstance(column, Positive) and onto_line else "affine"
+
+
+def _bare(column: AnyColumn, kind: Map, x: Float[np.ndarray, " events"]) -> Float[np.ndarray, " events"]:
+    """Values as a map sees them before it standardises."""
+    if isinstance(column, Bounded | Circular):
+        share = (x - column.low) / (column.high - column.low)
+        share = np.mod(share, 1.0) if isinstance(column, Circular) else share
+        return ndtri(np.clip(share, EDGE, 1.0 - EDGE)) if kind == "probit" else share
+    return np.log(x) if kind == "log" else x
+
+
+def _fit_column(column: AnyColumn, kind: Map, seen: _Seen) -> tuple[float, float, float, float]:
+    """Offset, scale, and the range of the training events' coordinates."""
+    spread = float(np.sqrt(seen.squares / seen.weight))
+    if isinstance(column, Bounded | Circular):
+        loc, scale, low, high = column.low, column.high - column.low, seen.least, seen.most
     else:
-        kind = "log" if isinstance(column, Positive) else "affine"
-        z = np.log(x) if isinstance(column, Positive) else x
-        loc, scale = float(z.mean()), float(z.std())
-        z = (z - loc) / scale
+        loc, scale = 0.0 if isinstance(column, Positive) and kind == "affine" else seen.mean, spread
+        low, high = ((end - loc) / scale if scale else 0.0 for end in (seen.least, seen.most))
     if not (np.isfinite(scale) and scale > 0.0):
         raise DataError(f"column {column.name!r} has no usable spread (standard deviation {scale}); rescale or drop it")
-    return kind, float(loc), float(scale), float(np.float32(z.min())), float(np.float32(z.max()))
+    return float(loc), float(scale), float(np.float32(low)), float(np.float32(high))

@@ -1,5 +1,6 @@
 """Tables: Parquet files, and pandas, polars or Arrow tables in memory."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -49,6 +50,13 @@ def from_frame(source: Any, name: str = "data") -> Dataset:
         DataError: there is no number, or no row without an empty cell.
     """
     frame = nw.from_native(source, eager_only=True)
+    labels = {str(label): label for label in frame.columns}
+    if len(labels) < len(frame.columns):
+        raise DataError(f"columns {', '.join(map(repr, frame.columns))} share a name as text; rename all but one")
+    # pandas takes any label for a column, numbers by default.
+    unnamed = any(not isinstance(label, str) for label in frame.columns)
+    if unnamed:
+        frame = frame.rename({label: name for name, label in labels.items()})
     numeric = [column for column in frame.columns if _is_numeric(frame[column])]
     left_out = [column for column in frame.columns if column not in numeric]
     if not numeric:
@@ -62,7 +70,7 @@ def from_frame(source: Any, name: str = "data") -> Dataset:
     if not len(frame):
         raise DataError(f"{name} has columns and no events (0 rows); add rows")
     notes = [f"left out column {column!r}: {_what_it_holds(frame[column])}" for column in left_out]
-    container = partial(_frame, backend=frame.implementation)
+    container = partial(_frame, backend=frame.implementation, labels=labels if unnamed else {})
     empty = np.column_stack([frame[column].is_null().to_numpy().astype(bool) for column in numeric])
     whole, gaps = ~empty.any(axis=1), ""
     if not whole.all():
@@ -77,7 +85,9 @@ def from_frame(source: Any, name: str = "data") -> Dataset:
         frame = frame.filter(whole.tolist())
         notes.append(gaps)
     X = np.column_stack([_numbers(frame[column], column) for column in numeric])
-    return Dataset(X, Schema.real(numeric), name=name, container=container, notes=tuple(notes), gaps=gaps)
+    return Dataset(
+        X, Schema.real(numeric), name=name, container=container, notes=tuple(notes), gaps=gaps, unnamed=unnamed
+    )
 
 
 def read_parquet(path: Path, name: str) -> Dataset:
@@ -98,6 +108,21 @@ def read_parquet(path: Path, name: str) -> Dataset:
     except DataError:
         raise
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not a readable Parquet file: {str(error).rstrip('.')}; write it again") from error
+
+
+def parquet_pieces(path: Path, rows: int) -> Iterator[Dataset]:
+    """Read a Parquet file, so many rows at a time.
+
+    Args:
+        path: the file.
+        rows: how many.
+    """
+    try:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=rows):
+                yield from_file(pa.Table.from_batches([batch]), path.stem)
+    except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} is not a readable Parquet file: {str(error).rstrip('.')}; write it again") from error
 
 
@@ -157,9 +182,9 @@ def _numbers(values: nw.Series, column: str) -> Float[np.ndarray, " events"]:
     return as_float64(np.array(values.to_list(), object) if wide else values.to_numpy(), column)
 
 
-def _frame(X: HostEvents, names: list[str], backend: Any) -> Any:
+def _frame(X: HostEvents, names: list[str], backend: Any, labels: dict[str, Any]) -> Any:
     columns = {name: np.ascontiguousarray(values) for name, values in zip(names, X.T, strict=True)}
-    return nw.from_dict(columns, backend=backend).to_native()
+    return nw.from_dict(columns, backend=backend).rename(labels).to_native()
 
 
 def _is_numeric(values: nw.Series) -> bool:

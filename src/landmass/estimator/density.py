@@ -14,9 +14,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from landmass.core.capabilities import Likelihood
-from landmass.data.batches import split
+from landmass.data.batches import held_back
 from landmass.data.dataset import Dataset
 from landmass.data.limits import check_size
+from landmass.data.pieces import Pieces
 from landmass.data.read import read
 from landmass.data.tables import arrow_container
 from landmass.errors import DataError, SettingError, StoreError
@@ -37,11 +38,15 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
     # Whether fitting chooses something on events kept aside.
     _validates: ClassVar[bool] = False
 
+    # Whether events may come in pieces.
+    _reads_pieces: ClassVar[bool] = False
+
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit the density.
 
         Args:
-            X: events: an array of shape (events, columns), a table, a path, a built-in name or a `Dataset`.
+            X: events: an array of shape (events, columns), a table, a path, a built-in name, a `Dataset`, or, for
+                families that add up statistics of events, `Pieces`.
             y: ignored.
 
         Returns:
@@ -51,18 +56,20 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
             DataError: the events cannot be modelled; names column, value and remedy.
             FitError: training could not go on.
         """
+        return self._fit_all(X if isinstance(X, Pieces) else read(X))
+
+    def _fit_all(self, data: Dataset | Pieces) -> Self:
         self._check_settings()
-        data = read(X)
+        self._check_pieces(data)
         data.check_fit()
         if not self._validates:
-            return self.fit_parts(data, data.take(np.arange(0)))
-        parts = split(data, self._seed(), validation=getattr(self, "validation_fraction", 0.1), test=0.0)
-        self.fit_parts(data.take(parts.train), data.take(parts.validation))
+            return self.fit_parts(data, data.nothing())
+        self.fit_parts(*held_back(data, self._seed(), getattr(self, "validation_fraction", 0.1)))
         self.refit(data)
         return self
 
     def fit_parts(
-        self, train: Dataset, validation: Dataset, listen: Listener = silent, checkpoint: Checkpoint = NOWHERE
+        self, train: Dataset | Pieces, validation: Dataset, listen: Listener = silent, checkpoint: Checkpoint = NOWHERE
     ) -> Self:
         """Fit on one part of the data and choose on another, as a ladder does for all its rungs.
 
@@ -72,14 +79,15 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
             listen: hears the progress records.
             checkpoint: where the fit keeps what it has reached, and goes on from.
         """
+        self._check_pieces(train)
         train.check_fit()
         self._check_settings()
-        self.data_ = train.take(np.arange(0))
+        self.data_ = train.nothing()
         self.n_features_in_ = len(train.schema.columns)
         self._fit(train, validation, listen, checkpoint)
         return self
 
-    def refit(self, data: Dataset, checkpoint: Checkpoint = NOWHERE) -> None:
+    def refit(self, data: Dataset | Pieces, checkpoint: Checkpoint = NOWHERE) -> None:
         """Learn from all events, with what validation has chosen.
 
         Args:
@@ -91,12 +99,14 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
         """Log-density of each event, in nats, in the units of the data; -inf where the density is zero.
 
         Args:
-            X: events, in any form that `fit` takes.
+            X: events, in any form that `landmass.read` takes, or `Pieces`.
 
         Returns:
             Shape (events,), float64.
         """
         check_is_fitted(self, "data_")
+        if isinstance(X, Pieces):
+            return np.concatenate([self.score_samples(piece) for piece in X])
         return self._log_prob(self._read_again(X).X)
 
     def score(self, X: Any, y: Any = None) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -164,8 +174,8 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
         """For each column, the places where the density may jump, in the units of the data."""
 
     @abstractmethod
-    def _fit(self, train: Dataset, validation: Dataset, listen: Listener, checkpoint: Checkpoint) -> None:
-        """Fit on checked events."""
+    def _fit(self, train: Any, validation: Dataset, listen: Listener, checkpoint: Checkpoint) -> None:
+        """Fit on checked events: a `Dataset`, or `Pieces` for a family that reads them."""
 
     @abstractmethod
     def _log_prob(self, X: HostEvents) -> LogDensities:
@@ -260,6 +270,38 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
 
     def _check_settings(self) -> None:
         """Refuse settings out of range; families extend it."""
+
+    def _check_pieces(self, data: Dataset | Pieces) -> None:
+        if isinstance(data, Pieces) and not self._reads_pieces:
+            raise DataError(
+                f"{type(self).__name__} needs all events at once and cannot read {data.name} in pieces; give it fewer "
+                "rows with landmass.read, or fit UniformBox, Gaussian, Histogram or GaussianMixture"
+            )
+
+
+class WeighsEvents(DensityEstimator, ABC):
+    """Mixed in where weights are honoured exactly: an event of weight two counts as two copies of it."""
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Fit the density.
+
+        Args:
+            X: events: an array of shape (events, columns), a table, a path, a built-in name, a `Dataset`, or, for
+                families that add up statistics of events, `Pieces`.
+            y: ignored.
+            sample_weight: how often each event counts, shape (events,); None counts each once.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            DataError: the events cannot be modelled, or the weights are not numbers from 0, one an event.
+        """
+        if not isinstance(X, Pieces):
+            return self._fit_all(read(X).weighed(sample_weight))
+        if sample_weight is not None:
+            raise DataError("sample_weight has no place beside events in pieces; fit events in memory to weigh them")
+        return self._fit_all(X)
 
 
 def require(estimator: BaseEstimator, setting: str, holds: bool, needed: str) -> None:

@@ -4,22 +4,22 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jaxtyping import Array, Float
 
 from landmass.core.capabilities import AbstractDensity
-from landmass.data.dataset import Dataset
 from landmass.data.space import Space
 from landmass.estimator.density import require
-from landmass.estimator.learned import SelectingEstimator
+from landmass.estimator.learned import SelectingEstimator, coordinates
 from landmass.train import loop
 from landmass.train.checkpoint import NOWHERE, Checkpoint
 from landmass.train.learner import Learner, gradient
 from landmass.train.progress import silent
+from landmass.train.rows import Coordinates
 from landmass.types import Key, Scalar
 
 # How often a training of full length looks at the validation score.
@@ -66,17 +66,17 @@ class GradientEstimator(SelectingEstimator, ABC):
     def _members(self, space: Space, n: int, key: Key) -> AbstractDensity:
         """Fresh members for `n` events, as one model whose arrays carry a leading axis of members."""
 
-    def _learner(self, space: Space, z: Float[Array, "events columns"]) -> Learner:
-        steps = self.max_steps or min(int(2 * len(z) ** 0.75), MOST_STEPS)
-        return self._descent(lambda key: self._members(space, len(z), key), steps, steps, self.learning_rate)
+    def _learner(self, space: Space, z: Coordinates) -> Learner:
+        steps = self.max_steps or min(int(2 * z.n**0.75), MOST_STEPS)
+        return self._descent(lambda key: self._members(space, z.n, key), steps, steps, self.learning_rate)
 
-    def refit(self, data: Dataset, checkpoint: Checkpoint = NOWHERE) -> None:
+    def refit(self, data: Any, checkpoint: Checkpoint = NOWHERE) -> None:
         if not self.history_:
             return
         last, members = list(self.history_)[-1], self.model_.components
         steps, planned = math.ceil(REFIT_STEPS * last.step), last.max_steps
         learner = self._descent(lambda key: members, steps, planned, REFIT_RATE * self.learning_rate)
-        z, nothing = jnp.asarray(self.space_.forward(data.X)[0]), np.zeros((0, len(self.space_)))
+        z, nothing = coordinates(self.space_, data), coordinates(self.space_, data.nothing())
         # Another seed than the fit's: it is not to see the same batches again.
         key = jax.random.key(self._seed() + 1)
         self.model_ = loop.run(replace(learner, patience=None), z, nothing, key, silent, checkpoint).model

@@ -11,12 +11,13 @@ import jax
 import jax.numpy as jnp
 import msgspec
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from landmass.core.capabilities import AbstractDensity, Likelihood, likelihood
 from landmass.core.distributions import Blend, Columnwise
 from landmass.core.many import draw, log_prob
 from landmass.data.dataset import Dataset
+from landmass.data.pieces import Pieces
 from landmass.data.schema import Column
 from landmass.data.space import Space
 from landmass.errors import StoreError
@@ -26,6 +27,7 @@ from landmass.train import loop
 from landmass.train.checkpoint import NOWHERE, Checkpoint
 from landmass.train.learner import Learner, Selection
 from landmass.train.progress import Listener, Progress, silent
+from landmass.train.rows import Coordinates
 from landmass.train.trees import filled, named_arrays
 from landmass.train.weights import mixture_weights
 from landmass.types import HostEvents, LogDensities
@@ -59,7 +61,7 @@ class LearnedEstimator(DensityEstimator, ABC):
     _onto_line: ClassVar[Collection[type[Column]]] = ()
 
     @abstractmethod
-    def _learner(self, space: Space, z: Float[Array, "events columns"]) -> Learner | Selection:
+    def _learner(self, space: Space, z: Coordinates) -> Learner | Selection:
         """How the family learns from training events `z`, given in the coordinates of `space`."""
 
     @abstractmethod
@@ -83,34 +85,33 @@ class LearnedEstimator(DensityEstimator, ABC):
         ends = [[end for end in (c.low, c.high) if np.isfinite(end)] for c in self.data_.schema.columns]
         return [np.concatenate(pair) for pair in zip(corners.T, ends, strict=True)]
 
-    def _fit(self, train: Dataset, validation: Dataset, listen: Listener, checkpoint: Checkpoint) -> None:
-        self.space_ = Space.fit(train.schema, train.X, self._onto_line)
+    def _fit(self, train: Any, validation: Dataset, listen: Listener, checkpoint: Checkpoint) -> None:
+        self.space_ = Space.fit_blocks(train.schema, train.blocks(), self._onto_line)
         self._check_space(self.space_)
-        z_train, z_validation = (self.space_.forward(part.X)[0] for part in (train, validation))
+        z, held_out = (coordinates(self.space_, part) for part in (train, validation))
         listen(Progress("started"))
         try:
-            learner = self._learner(self.space_, jnp.asarray(z_train))
-            key = jax.random.key(self._seed())
-            outcome = loop.run(learner, jnp.asarray(z_train), z_validation, key, listen, checkpoint)
+            learner = self._learner(self.space_, z)
+            outcome = loop.run(learner, z, held_out, jax.random.key(self._seed()), listen, checkpoint)
         except loop.Diverged as error:
-            self._keep(error.outcome, z_validation)
+            self._keep(error.outcome, held_out)
             raise
-        self._keep(outcome, z_validation)
+        self._keep(outcome, held_out)
 
-    def refit(self, data: Dataset, checkpoint: Checkpoint = NOWHERE) -> None:
+    def refit(self, data: Dataset | Pieces, checkpoint: Checkpoint = NOWHERE) -> None:
         chosen = self.fresh()
         if self.chosen_ is not None:
             chosen.set_params(**{self.selected_: self.chosen_})
-        chosen.fit_parts(data, data.take(np.arange(0)), silent, checkpoint)
+        chosen.fit_parts(data, data.nothing(), silent, checkpoint)
         model = chosen.model_
         if isinstance(model, Blend) and isinstance(self.model_, Blend):
             model = eqx.tree_at(lambda b: b.log_weights, model, self.model_.log_weights)
         self.space_, self.model_ = chosen.space_, model
 
-    def _keep(self, outcome: loop.Outcome, z_validation: Float[np.ndarray, "held_out columns"]) -> None:
+    def _keep(self, outcome: loop.Outcome, held_out: Coordinates) -> None:
         model = self._settle(outcome.model)
-        if isinstance(model, Blend) and len(z_validation):
-            model = reweighted(model, z_validation)
+        if isinstance(model, Blend) and held_out.n:
+            model = reweighted(model, *held_out.whole)
         self.model_: Any = model
         self.history_ = outcome.history
         self.selected_, self.chosen_ = outcome.selected, outcome.chosen
@@ -179,8 +180,17 @@ def floored(density: AbstractDensity, box: Columnwise) -> Blend:
     return Blend(jnp.log(jnp.array([1.0 - FLOOR, FLOOR])), (density, box))
 
 
-def reweighted(blend: Blend, z: Float[np.ndarray, "held_out columns"]) -> Blend:
+def reweighted(blend: Blend, z: Float[np.ndarray, "held_out columns"], weight: Float[np.ndarray, " held_out"]) -> Blend:
     """The same parts, with the weights that held-out events choose."""
     parts = np.column_stack([log_prob(part, z) for part in blend.parts])
-    log_weights = np.log(mixture_weights(parts)).astype(np.float32)
+    log_weights = np.log(mixture_weights(parts, weight)).astype(np.float32)
     return eqx.tree_at(lambda b: b.log_weights, blend, jnp.asarray(log_weights))
+
+
+def coordinates(space: Space, data: Dataset | Pieces) -> Coordinates:
+    """Events in the coordinates of a space: at hand where the data is in memory, read anew at each pass where not."""
+    if isinstance(data, Dataset):
+        return Coordinates.of(space.forward(data.X)[0], data.weight)
+    return Coordinates(
+        lambda: ((space.forward(X)[0], weight) for X, weight in data.blocks()), data.n, data.total, len(space)
+    )

@@ -18,9 +18,10 @@ from landmass.core.capabilities import AbstractDensity
 from landmass.core.distributions import LOG_2PI, Blend, Columnwise, Mixture, Normal
 from landmass.data.schema import Column
 from landmass.data.space import EVERY_BOUND, Space
-from landmass.estimator.density import require
+from landmass.estimator.density import WeighsEvents, require
 from landmass.estimator.learned import FLOOR_MARGIN, SelectingEstimator, floored
 from landmass.train.learner import Learner, Selection, expectation_maximisation, in_order
+from landmass.train.rows import Coordinates
 from landmass.types import Key, Scalar
 
 # k-means++ looks at no more than this many events.
@@ -51,7 +52,7 @@ class Expected(NamedTuple):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class GaussianMixture(SelectingEstimator):
+class GaussianMixture(WeighsEvents, SelectingEstimator):
     """Mixture of normal densities over a small uniform floor, its size chosen on validation.
 
     Each covariance is drawn towards a small round one with the weight of `prior_strength` events, so that no
@@ -67,6 +68,7 @@ class GaussianMixture(SelectingEstimator):
     """
 
     _onto_line: ClassVar[Collection[type[Column]]] = EVERY_BOUND
+    _reads_pieces: ClassVar[bool] = True
 
     n_components: int | None = None
     covariance_type: Literal["full", "diag"] = "full"
@@ -74,17 +76,17 @@ class GaussianMixture(SelectingEstimator):
     tol: float = 1e-3
     prior_strength: float = 1.0
 
-    def _learner(self, space: Space, z: Float[Array, "events columns"]) -> Selection:
-        fits = self.n_components is None or self.n_components <= len(z)
-        require(self, "n_components", fits, f"None or at most the {len(z)} training events")
+    def _learner(self, space: Space, z: Coordinates) -> Selection:
+        fits = self.n_components is None or self.n_components <= z.n
+        require(self, "n_components", fits, f"None or at most the {z.n} training events")
         return Selection(lambda: in_order(self._candidates(space, z), give_up=2), setting="n_components")
 
-    def _candidates(self, space: Space, z: Float[Array, "events columns"]) -> Iterator[tuple[int, Learner]]:
-        for k in [self.n_components] if self.n_components else [2**i for i in range(9) if 4 * 2**i <= len(z)] or [1]:
+    def _candidates(self, space: Space, z: Coordinates) -> Iterator[tuple[int, Learner]]:
+        for k in [self.n_components] if self.n_components else [2**i for i in range(9) if 4 * 2**i <= z.total] or [1]:
             yield (
                 k,
                 expectation_maximisation(
-                    partial(self._start, k, space.box(FLOOR_MARGIN)),
+                    partial(self._start, k, space.box(FLOOR_MARGIN), z),
                     _nothing,
                     _expect,
                     _maximise,
@@ -94,21 +96,21 @@ class GaussianMixture(SelectingEstimator):
                 ),
             )
 
-    def _start(self, k: int, floor: Columnwise, key: Key, z: Float[Array, "events columns"]) -> Bells:
+    def _start(self, k: int, floor: Columnwise, z: Coordinates, key: Key) -> Bells:
         """Means by k-means++, and round covariances of the size that k cells of the data have."""
         seed = int(np.asarray(jax.random.key_data(key))[-1])
-        rows = np.random.default_rng(seed).permutation(len(z))[:SEED_EVENTS]
-        events = np.asarray(z)[rows]
-        means, _ = kmeans_plusplus(events, k, random_state=seed)
-        spread = events.std(axis=0) * k ** (-1.0 / z.shape[1])
+        events, weight = z.some(SEED_EVENTS, np.random.default_rng(seed))
+        means, _ = kmeans_plusplus(events, k, sample_weight=weight, random_state=seed)
+        variance = np.average((events - np.average(events, axis=0, weights=weight)) ** 2, axis=0, weights=weight)
+        spread = (np.sqrt(variance) * k ** (-1.0 / z.columns)).astype(events.dtype)
         # Places for more components, of weight zero: all sizes up to the next of ROOMS share one compiled program.
         room = next((room for room in ROOMS if room >= k), k)
         return Bells(
-            jnp.asarray(np.where(np.arange(room) < k, -np.log(k), -np.inf), z.dtype),
+            jnp.asarray(np.where(np.arange(room) < k, -np.log(k), -np.inf), events.dtype),
             jnp.asarray(np.pad(means, ((0, room - k), (0, 0)))),
             jnp.asarray(np.broadcast_to(np.diag(spread), (room, *np.diag(spread).shape))),
             jnp.asarray(spread**2),
-            jnp.asarray(self.prior_strength, z.dtype),
+            jnp.asarray(self.prior_strength, events.dtype),
             floor,
             self.covariance_type == "diag",
         )

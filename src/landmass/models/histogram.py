@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -13,9 +13,10 @@ from jaxtyping import Array, Float, Integer
 from landmass.core.capabilities import AbstractDensity, Context
 from landmass.core.distributions import Blend, Columnwise
 from landmass.data.space import Space
-from landmass.estimator.density import require
+from landmass.estimator.density import WeighsEvents, require
 from landmass.estimator.learned import FLOOR_MARGIN, SelectingEstimator, floored
 from landmass.train.learner import Learner, Selection, closed_form, in_order, itself
+from landmass.train.rows import Coordinates
 from landmass.types import Event, Key, Scalar
 
 # The most cells a histogram may have: beyond it most are empty whatever the data, and memory goes.
@@ -72,29 +73,31 @@ class Cells(AbstractDensity):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class Histogram(SelectingEstimator):
+class Histogram(WeighsEvents, SelectingEstimator):
     """Equal cells on the sample space's bounds, or on the data's range, over a small uniform floor.
 
     Args:
         n_cells: cells along each column; None chooses on validation.
     """
 
+    _reads_pieces: ClassVar[bool] = True
+
     n_cells: int | None = None
 
-    def _learner(self, space: Space, z: Float[Array, "events columns"]) -> Selection:
-        return Selection(lambda: in_order(self._candidates(space, len(z)), give_up=3), setting="n_cells")
+    def _learner(self, space: Space, z: Coordinates) -> Selection:
+        return Selection(lambda: in_order(self._candidates(space, z.total), give_up=3), setting="n_cells")
 
-    def _candidates(self, space: Space, n: int) -> Iterator[tuple[int, Learner]]:
+    def _candidates(self, space: Space, n: float) -> Iterator[tuple[int, Learner]]:
         # Declared bounds stay; where there are none, the grid reaches a little beyond the data.
         box, floor = space.box(1.0 / n), space.box(FLOOR_MARGIN)
         # With many more cells than events nearly all are empty.
-        most = min(_most_cells(len(space)), int(CELLS_AN_EVENT * n) ** (1.0 / len(space)))
+        most = min(_most_cells(len(space)), (CELLS_AN_EVENT * n) ** (1.0 / len(space)))
         sides = [self.n_cells] if self.n_cells else [side for side in SIDES if side <= most] or [1]
         # Room for the largest candidate, so that all share one compiled program.
         room = jnp.zeros(max(sides) ** len(space))
         for side in sides:
             cells = Cells(box, room, jnp.int32(side))
-            yield side, closed_form(partial(_no_events, floored(cells, floor)), _count, itself)
+            yield side, closed_form(floored(cells, floor), _count, itself)
 
     def _settle(self, model: Blend) -> Blend:
         cells = model.parts[0]
@@ -133,10 +136,6 @@ class Histogram(SelectingEstimator):
 
 def _most_cells(columns: int) -> int:
     return max(int(MAX_CELLS ** (1.0 / columns) + 1e-9), 1)
-
-
-def _no_events(empty: Blend, x: Float[Array, "events columns"]) -> Blend:
-    return empty
 
 
 def _count(blend: Blend, x: Float[Array, "block columns"], weight: Float[Array, " block"]) -> Blend:

@@ -13,9 +13,10 @@ from landmass.core.capabilities import AbstractDensity, Context
 from landmass.core.distributions import LOG_2PI
 from landmass.core.gauss_transform import gauss_transform, pays
 from landmass.data.space import Space
-from landmass.estimator.density import require
+from landmass.estimator.density import WeighsEvents, require
 from landmass.estimator.learned import FLOOR_MARGIN, SelectingEstimator, floored
 from landmass.train.learner import Learner, Search, Selection, fixed
+from landmass.train.rows import Coordinates
 from landmass.types import Event, HostEvents, Key, LogDensities, Scalar
 
 # A bump ends here, in bandwidths: the mass beyond is below 1e-9.
@@ -33,7 +34,8 @@ class Kernels(AbstractDensity):
 
     Args:
         points: the bumps' centres: `count` training events, then their mirror images beyond bounds, then padding.
-        log_weight: 0 for centres, -inf for padding.
+        log_weight: of the events, the largest 0; -inf for padding.
+        log_total: log of the training events' summed weight.
         bandwidth: standard deviation of the bumps along each column.
         count: number of training events.
         low: lower bounds, -inf where there are none.
@@ -43,6 +45,7 @@ class Kernels(AbstractDensity):
 
     points: Float[Array, "points columns"]
     log_weight: Float[Array, " points"]
+    log_total: Scalar
     bandwidth: Event
     count: Integer[Array, ""]
     low: Event
@@ -68,25 +71,38 @@ class Kernels(AbstractDensity):
 
     def quick_log_probs(self, x: HostEvents) -> LogDensities | None:
         bandwidth = np.asarray(self.bandwidth, np.float64)
-        points = np.asarray(self.points)[np.isfinite(np.asarray(self.log_weight))] / bandwidth
+        weight = np.exp(np.asarray(self.log_weight, np.float64))
+        points, weight = np.asarray(self.points)[weight > 0.0] / bandwidth, weight[weight > 0.0]
         if not pays(points, len(x)):
             return None
         inside = ((np.asarray(self.low) <= x) & (x <= np.asarray(self.high))).all(axis=1)
-        return np.where(inside, gauss_transform(points, x / bandwidth) - float(self._log_scale()), -np.inf)
+        return np.where(inside, gauss_transform(points, weight, x / bandwidth) - float(self._log_scale()), -np.inf)
 
     def _log_scale(self) -> Scalar:
-        """Log of the bumps' number and of the integral of one."""
-        return jnp.log(self.bandwidth).sum() + 0.5 * self.low.size * LOG_2PI + jnp.log(self.count.astype(jnp.float32))
+        """Log of the bumps' summed weight and of the integral of one."""
+        return jnp.log(self.bandwidth).sum() + 0.5 * self.low.size * LOG_2PI + self.log_total
 
     def sample(self, key: Key, context: Context = None) -> Event:
         choose, move = jax.random.split(key)
-        centre = self.points[jax.random.randint(choose, (), 0, self.count)]
+        centre = self.points[self._choose(choose)]
         x = centre + self.bandwidth * jax.random.normal(move, centre.shape, centre.dtype)
         return _fold(x, self.low, self.high, self.periodic)
 
+    def _choose(self, key: Key) -> Integer[Array, ""]:
+        """A training event: one of all, again and again until one is kept, which happens as often as it counts."""
+
+        def propose(at: tuple[Array, Array, Key]) -> tuple[Array, Array, Key]:
+            again, event, chance = jax.random.split(at[2], 3)
+            return jax.random.randint(event, (), 0, self.count), jax.random.exponential(chance), again
+
+        def rejected(at: tuple[Array, Array, Key]) -> Bool[Array, ""]:
+            return at[1] < -self.log_weight[at[0]]
+
+        return jax.lax.while_loop(rejected, propose, propose((jnp.int32(0), jnp.zeros(()), key)))[0]
+
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class KernelDensity(SelectingEstimator):
+class KernelDensity(WeighsEvents, SelectingEstimator):
     """Gaussian kernel density estimate with one bandwidth a column, over a small uniform floor.
 
     Bumps are mirrored at bounds and wrapped around circles, so that none of their mass is lost. The fitted
@@ -99,24 +115,28 @@ class KernelDensity(SelectingEstimator):
 
     bandwidth: float | tuple[float, ...] | None = None
 
-    def _learner(self, space: Space, z: Float[Array, "events columns"]) -> Selection:
-        return Selection(lambda: self._search(space, np.asarray(z)), setting="bandwidth")
+    def _learner(self, space: Space, z: Coordinates) -> Selection:
+        return Selection(lambda: self._search(space, *z.whole), setting="bandwidth")
 
-    def _search(self, space: Space, z: Float[np.ndarray, "events columns"]) -> Search:
+    def _search(
+        self, space: Space, z: Float[np.ndarray, "events columns"], weight: Float[np.ndarray, " events"]
+    ) -> Search:
         """Shrink all bandwidths together from a wide start; then try each column wider and narrower."""
         unit, floor = np.array(space.scale), space.box(FLOOR_MARGIN)
 
         def candidate(bandwidth: Float[np.ndarray, " columns"]) -> tuple[tuple[float, ...], Learner]:
             value = tuple(float(f"{h:.6g}") for h in bandwidth * unit)
-            return value, fixed(floored(kernels(z, bandwidth, space), floor))
+            return value, fixed(floored(kernels(z, weight, bandwidth, space), floor))
 
         if self.bandwidth is not None:
             yield candidate(np.broadcast_to(self.bandwidth, len(space)) / unit)
             return
         # Scott's rule, twice as wide as it is right for one Gaussian. Quartiles, because one outlier spoils the other.
-        inner = np.subtract(*np.quantile(z, [0.75, 0.25], axis=0)) / 1.349
-        spread = np.where(inner > 0.0, np.minimum(z.std(axis=0), inner), z.std(axis=0))
-        best = 2.0 * spread * len(z) ** (-1.0 / (z.shape[1] + 4))
+        inner = np.array([np.subtract(*_quantiles(column, weight, [0.75, 0.25])) for column in z.T]) / 1.349
+        about = z - np.average(z, axis=0, weights=weight)
+        spread = np.sqrt(np.average(about**2, axis=0, weights=weight))
+        spread = np.where(inner > 0.0, np.minimum(spread, inner), spread)
+        best = 2.0 * spread * weight.sum() ** (-1.0 / (z.shape[1] + 4))
         # On rounded or counted values ever narrower bumps would score ever better.
         finest = np.array([np.diff(np.unique(column)).min() for column in z.T])
         best_score, worse = -np.inf, 0
@@ -137,7 +157,7 @@ class KernelDensity(SelectingEstimator):
 
     def _empty(self, space: Space, sizes: Mapping[str, int]) -> AbstractDensity:
         points, row, count = jnp.zeros((sizes["points"], len(space))), jnp.zeros(len(space)), jnp.int32(0)
-        bumps = Kernels(points, points[:, 0], row, count, row, row, jnp.zeros(len(space), bool))
+        bumps = Kernels(points, points[:, 0], jnp.zeros(()), row, count, row, row, jnp.zeros(len(space), bool))
         return floored(bumps, space.box(0.0))
 
     def _sizes(self) -> dict[str, int]:
@@ -145,10 +165,15 @@ class KernelDensity(SelectingEstimator):
 
     @property
     def parameters_(self) -> Mapping[str, np.ndarray]:
-        """`points`: the training events; `bandwidth`: one a column; both in the units of the data."""
-        fitted = self.model_.parts[0]
-        points = self.space_.inverse(np.asarray(fitted.points)[: int(fitted.count)])
-        return {"points": points, "bandwidth": np.asarray(fitted.bandwidth, np.float64) * self.space_.scale}
+        """`points`: the training events; `bandwidth`: one a column; both in the units of the data.
+
+        Where events were weighed there is `weights`: of each point, summing to one.
+        """
+        fitted, events = self.model_.parts[0], slice(int(self.model_.parts[0].count))
+        points = self.space_.inverse(np.asarray(fitted.points)[events])
+        found = {"points": points, "bandwidth": np.asarray(fitted.bandwidth, np.float64) * self.space_.scale}
+        weights = np.exp(np.asarray(fitted.log_weight, np.float64)[events])
+        return found if (weights == 1.0).all() else {**found, "weights": weights / weights.sum()}
 
     def _check_settings(self) -> None:
         super()._check_settings()
@@ -160,31 +185,48 @@ class KernelDensity(SelectingEstimator):
         require(self, "bandwidth", fits, f"one number, or one for each of the {len(space)} columns")
 
 
-def kernels(z: Float[np.ndarray, "events columns"], bandwidth: Float[np.ndarray, " columns"], space: Space) -> Kernels:
+def kernels(
+    z: Float[np.ndarray, "events columns"],
+    weight: Float[np.ndarray, " events"],
+    bandwidth: Float[np.ndarray, " columns"],
+    space: Space,
+) -> Kernels:
     """Bumps on events, with the mirror images that bounds and circles ask for.
 
     Args:
         z: centres, in the coordinates of `space`.
+        weight: how often each counts.
         bandwidth: standard deviations, in the same coordinates.
         space: knows the bounds.
     """
     low, high = space.support
-    points = z
+    log_weight = np.log(weight / weight.max())
+    # A last column goes with the centres to their images.
+    points = np.column_stack([z, log_weight])
     for i in np.flatnonzero(np.isfinite(low)).tolist():
         images = _images(points, i, float(REACH * bandwidth[i]), float(high[i]), bool(space.periodic[i]))
         points = np.concatenate([points, *images])
     # The next power of two: few sizes, hence few compiled programs.
     padding = (1 << (len(points) - 1).bit_length()) - len(points)
-    log_weight = np.where(np.arange(len(points) + padding) < len(points), 0.0, -np.inf)
     return Kernels(
-        jnp.asarray(np.pad(points, ((0, padding), (0, 0))), jnp.float32),
-        jnp.asarray(log_weight, jnp.float32),
+        jnp.asarray(np.pad(points[:, :-1], ((0, padding), (0, 0))), jnp.float32),
+        jnp.asarray(np.pad(points[:, -1], (0, padding), constant_values=-np.inf), jnp.float32),
+        jnp.asarray(np.log(weight.sum() / weight.max()), jnp.float32),
         jnp.asarray(bandwidth, jnp.float32),
         jnp.int32(len(z)),
         jnp.asarray(low),
         jnp.asarray(high),
         jnp.asarray(space.periodic),
     )
+
+
+def _quantiles(
+    x: Float[np.ndarray, " events"], weight: Float[np.ndarray, " events"], shares: list[float]
+) -> Float[np.ndarray, " shares"]:
+    """Least values below or at which lie so large shares of the weight."""
+    order = np.argsort(x)
+    below = np.cumsum(weight[order])
+    return x[order][np.searchsorted(below, np.array(shares) * below[-1])]
 
 
 def _images(points: np.ndarray, column: int, reach: float, high: float, periodic: bool) -> Iterator[np.ndarray]:

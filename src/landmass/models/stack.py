@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import msgspec
 import numpy as np
@@ -60,7 +60,7 @@ class Stack(DensityEstimator):
         stack._weigh(fitted, scores, copies)
         return stack
 
-    def refit(self, data: Dataset, checkpoint: Checkpoint = NOWHERE) -> None:
+    def refit(self, data: Any, checkpoint: Checkpoint = NOWHERE) -> None:
         for name, part in self.parts_.items():
             part.refit(data, checkpoint.inside(name))
 

@@ -3,29 +3,32 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Array, Float
 
 from landmass.core.capabilities import AbstractDensity
 from landmass.data.space import Space
-from landmass.estimator.density import require
+from landmass.estimator.density import WeighsEvents, require
 from landmass.estimator.learned import LearnedEstimator
 from landmass.train.learner import Learner, fixed
+from landmass.train.rows import Coordinates
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class UniformBox(LearnedEstimator):
+class UniformBox(WeighsEvents, LearnedEstimator):
     """Uniform density on the sample space's bounds, or on the data's bounding box: the floor that all must beat.
 
     Args:
         margin: widening of each unbounded side, as a share of that column's range; None takes 1/n.
     """
 
+    _reads_pieces: ClassVar[bool] = True
+
     margin: float | None = None
 
-    def _learner(self, space: Space, z: Float[Array, "events columns"]) -> Learner:
-        return fixed(space.box(1.0 / len(z) if self.margin is None else self.margin))
+    def _learner(self, space: Space, z: Coordinates) -> Learner:
+        return fixed(space.box(1.0 / z.total if self.margin is None else self.margin))
 
     def _empty(self, space: Space, sizes: Mapping[str, int]) -> AbstractDensity:
         return space.box(0.0)

@@ -68,7 +68,12 @@ class MaskedNetwork(eqx.Module):
             if i > 0:
                 hidden = jax.nn.silu(hidden)
             weight = weight if mask is None else weight * mask
-            hidden = jnp.tensordot(weight, hidden, axes=1) + bias.reshape(-1, *[1] * len(behind))
+            if weight.shape[1] == 1:
+                # A product with a single row is a sum of numbers to the compiler, worked out anew wherever needed.
+                weight = jnp.pad(weight, ((0, 0), (0, 1)))
+                hidden = jnp.concatenate([hidden, jnp.zeros_like(hidden)])
+            product = jnp.tensordot(weight, hidden, axes=1)
+            hidden = product + bias.reshape(-1, *[1] * len(behind))
         return jnp.concatenate([first, hidden.reshape(self.columns - 1, -1, *behind)])
 
     def _masks(self, inputs: int) -> list[Float[np.ndarray, "_ _"] | None]:

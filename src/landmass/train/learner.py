@@ -3,10 +3,11 @@
 A learner compares equal to another that would compile to the same program, so that a refit compiles nothing.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import equinox as eqx
 import jax
@@ -16,32 +17,12 @@ from jaxtyping import Array, Float, Integer
 
 from landmass.core.capabilities import AbstractModel
 from landmass.core.distributions import Mixture
+from landmass.train.rows import BLOCK, Rows
 from landmass.types import Key, Scalar, Tree
 
 # Members whose batches hold fewer numbers than this take a step side by side, others one after the other: a batched
 # product of small matrices saves calls, one of large matrices is slower on a CPU than as many products.
 MANY_NUMBERS = 1024
-
-# Rows that a pass reads at a time: bounds the memory of a pass.
-BLOCK = 4096
-
-
-class Rows(NamedTuple):
-    """Training events on the device, with rows of padding behind them: close numbers of events share a program.
-
-    Args:
-        x: the events, then padding, shape (places, columns).
-        n: how many events there are.
-    """
-
-    x: Float[Array, "places columns"]
-    n: Integer[Array, ""]
-
-
-def padded(x: Float[Array, "events columns"]) -> Rows:
-    """Events with padding up to the next multiple of 64, or of 1, 1.25, 1.5, 1.75, 2, 2.5, … times a power of two."""
-    quarter = 1 << max((len(x) - 1).bit_length() - 3, 6)
-    return Rows(jnp.pad(x, ((0, -len(x) % quarter), (0, 0))), jnp.int32(len(x)))
 
 
 @dataclass(frozen=True)
@@ -49,7 +30,7 @@ class Learner:
     """What the loop needs to know of a family.
 
     Args:
-        init: makes the first state from a key and the training events; called once, outside the compiled loop.
+        init: makes the first state from a key; called once, outside the compiled loop.
         step: advances the state by one step over the training events, and gives the step's loss.
         model: the density that a state stands for.
         max_steps: the most steps to take.
@@ -59,8 +40,8 @@ class Learner:
         slow_down: the same state with its learning rate scaled; None if there is none to scale.
     """
 
-    init: Callable[[Key, Float[Array, "events columns"]], Tree] = field(compare=False)
-    step: Callable[[Tree, "Rows", Key], tuple[Tree, Array]]
+    init: Callable[[Key], Tree] = field(compare=False)
+    step: Callable[[Tree, Rows, Key], tuple[Tree, Array]]
     model: Callable[[Tree], Any]
     max_steps: int = 1
     chunk_steps: int = 1
@@ -107,26 +88,26 @@ def fixed(model: AbstractModel) -> Learner:
     Args:
         model: the model.
     """
-    return Learner(lambda key, x: model, _no_step, itself, max_steps=0)
+    return Learner(lambda key: model, _no_step, itself, max_steps=0)
 
 
 def closed_form(
-    empty: Callable[[Float[Array, "events columns"]], Tree],
+    empty: Tree,
     accumulate: Callable[[Tree, Float[Array, "block columns"], Float[Array, " block"]], Tree],
     finish: Callable[[Tree], AbstractModel],
 ) -> Learner:
-    """A learner that reads the events once.
+    """A learner that reads the events once, all at once or in pieces.
 
     Args:
         empty: the statistics of no events.
         accumulate: adds a block of events with their weights (0 for padding) to the statistics.
         finish: the model of the statistics.
     """
-    return Learner(lambda key, x: empty(x), _ClosedForm(accumulate), finish)
+    return Learner(lambda key: empty, Pass(itself, _Told(accumulate), _second), finish)
 
 
 def expectation_maximisation(
-    init: Callable[[Key, Float[Array, "events columns"]], Tree],
+    init: Callable[[Key], Tree],
     empty: Callable[[Tree], Tree],
     accumulate: Callable[[Tree, Tree, Float[Array, "block columns"], Float[Array, " block"]], tuple[Tree, Scalar]],
     maximise: Callable[[Tree, Tree], Tree],
@@ -146,8 +127,7 @@ def expectation_maximisation(
         max_steps: the most passes.
         tolerance: stop when a pass gains less than this, in nats an event.
     """
-    step = _ExpectationMaximisation(empty, accumulate, maximise)
-    return Learner(init, step, model, max_steps, chunk_steps=10, tolerance=tolerance)
+    return Learner(init, Pass(empty, accumulate, maximise), model, max_steps, chunk_steps=10, tolerance=tolerance)
 
 
 def gradient(
@@ -179,66 +159,127 @@ def gradient(
         chunk_steps: steps between looks at the validation score.
     """
 
-    def init(key: Key, x: Float[Array, "events columns"]) -> "Descent":
+    def init(key: Key) -> "Descent":
         models = members(key)
-        weights = eqx.filter(models, eqx.is_inexact_array)
-        count = jax.tree.leaves(weights)[0].shape[0]
-        moments = _first_moments(optimiser, weights)
+        weights, rest = eqx.partition(models, eqx.is_inexact_array)
+        leaves, structure = jax.tree.flatten(weights)
+        form, count = Form(structure, tuple(leaf.shape[1:] for leaf in leaves)), len(leaves[0])
+        flat, moments = _first_moments(optimiser, leaves)
         rate = jnp.full(count, learning_rate, jnp.float32)
-        return Descent(models, weights, moments, rate, jnp.full(count, max_steps), jnp.zeros(count, jnp.int32))
+        steps = jnp.full(count, max_steps), jnp.zeros(count, jnp.int32)
+        return Descent(rest, flat, flat, moments, rate, *steps, form)
 
     step = _GradientStep(loss, optimiser, batch_size, average)
     return Learner(init, step, _ensemble, max_steps, chunk_steps, patience=patience, slow_down=_slow_down)
 
 
 @eqx.filter_jit
-def _first_moments(optimiser: optax.GradientTransformation, weights: Tree) -> Tree:
-    return eqx.filter_vmap(optimiser.init)(weights)
+def _first_moments(optimiser: optax.GradientTransformation, leaves: list[Array]) -> tuple[Array, Tree]:
+    flat = jnp.concatenate([leaf.reshape(len(leaf), -1) for leaf in leaves], axis=1)
+    return flat, eqx.filter_vmap(optimiser.init)(flat)
+
+
+class Form(NamedTuple):
+    """How a model's weights lie in a row of numbers.
+
+    Args:
+        structure: the nest they are taken from.
+        shapes: of its arrays, one after the other.
+    """
+
+    structure: Any
+    shapes: tuple[tuple[int, ...], ...]
+
+    def nest(self, flat: Float[Array, " weights"]) -> Tree:
+        """The nest of weights."""
+        ends = itertools.accumulate(math.prod(shape) for shape in self.shapes)
+        starts = itertools.pairwise([0, *ends])
+        leaves = [flat[a:b].reshape(shape) for (a, b), shape in zip(starts, self.shapes, strict=True)]
+        return jax.tree.unflatten(self.structure, leaves)
 
 
 class Descent(eqx.Module):
-    """State of a gradient learner.
+    """State of a gradient learner; all arrays have a leading axis of members.
+
+    Weights lie in one row: an update of many small arrays would take as long as the gradient.
 
     Args:
-        model: the models being trained, with a leading axis of members.
-        average: running average of the models' weights.
+        rest: the models without their weights.
+        weights: of the models being trained.
+        average: running average of the weights.
         moments: the optimiser's state.
-        rate: the greatest learning rate, a member.
-        max_steps: steps after which the learning rate has fallen, a member.
-        steps: steps taken, a member.
+        rate: the greatest learning rate.
+        max_steps: steps after which the learning rate has fallen.
+        steps: steps taken.
+        form: how the weights lie.
     """
 
-    model: AbstractModel
-    average: Tree
+    rest: Tree
+    weights: Float[Array, "*members weights"]
+    average: Float[Array, "*members weights"]
     moments: Tree
     rate: Float[Array, "..."]
     max_steps: Integer[Array, "..."]
     steps: Integer[Array, "..."]
+    form: Form = eqx.field(static=True)
+
+
+class Gathered(NamedTuple):
+    """What a pass has added up: statistics, log-likelihood, and weight of the events seen."""
+
+    stats: Tree
+    log_likelihood: Scalar
+    weight: Scalar
 
 
 @dataclass(frozen=True)
-class _ClosedForm:
-    accumulate: Callable
+class Pass:
+    """A step that reads every event once, all at once or in pieces.
 
-    def __call__(self, state: Tree, x: Rows, key: Key) -> tuple[Tree, Array]:
-        stats = _over_blocks(lambda stats, block, weight: self.accumulate(stats, block, weight), state, x)
-        return stats, jnp.zeros(())
+    Args:
+        empty: statistics of no events, shaped after the state.
+        accumulate: adds a block's statistics; also gives the block's summed log-likelihood.
+        finish: the state that comes of a state and of the statistics gathered under it.
+    """
+
+    empty: Callable[[Tree], Tree]
+    accumulate: Callable[[Tree, Tree, Float[Array, "block columns"], Float[Array, " block"]], tuple[Tree, Scalar]]
+    finish: Callable[[Tree, Tree], Tree]
+
+    def __call__(self, state: Tree, rows: Rows, key: Key) -> tuple[Tree, Array]:
+        return self.end(state, self.gather(state, self.begin(state), rows))
+
+    def begin(self, state: Tree) -> Gathered:
+        """What no events have told."""
+        return Gathered(self.empty(state), jnp.zeros(()), jnp.zeros(()))
+
+    def gather(self, state: Tree, gathered: Gathered, rows: Rows) -> Gathered:
+        """Add rows, a block of bounded memory at a time."""
+        places, columns = rows.x.shape
+        size = min(BLOCK, places)
+        blocks = -(-places // size)
+        x = jnp.pad(rows.x, ((0, blocks * size - places), (0, 0))).reshape(blocks, size, columns)
+        weights = jnp.pad(rows.weight, (0, blocks * size - places)).reshape(blocks, size)
+
+        def add(seen: Gathered, block: tuple[Array, Array]) -> tuple[Gathered, None]:
+            stats, log_likelihood = self.accumulate(state, seen.stats, *block)
+            return Gathered(stats, seen.log_likelihood + log_likelihood, seen.weight + block[1].sum()), None
+
+        return jax.lax.scan(add, gathered, (x, weights))[0]
+
+    def end(self, state: Tree, gathered: Gathered) -> tuple[Tree, Array]:
+        """The next state, and minus the mean log-likelihood under the one before."""
+        return self.finish(state, gathered.stats), -gathered.log_likelihood / gathered.weight
 
 
 @dataclass(frozen=True)
-class _ExpectationMaximisation:
-    empty: Callable
+class _Told:
+    """Statistics that are gathered without a look at the state, and are the next one."""
+
     accumulate: Callable
-    maximise: Callable
 
-    def __call__(self, state: Tree, x: Rows, key: Key) -> tuple[Tree, Array]:
-        def add(carry: tuple[Tree, Scalar], block: Array, weight: Array) -> tuple[Tree, Scalar]:
-            stats, total = carry
-            stats, log_likelihood = self.accumulate(state, stats, block, weight)
-            return stats, total + log_likelihood
-
-        stats, total = _over_blocks(add, (self.empty(state), jnp.zeros(())), x)
-        return self.maximise(state, stats), -total / x.n.astype(total.dtype)
+    def __call__(self, state: Tree, stats: Tree, x: Array, weight: Array) -> tuple[Tree, Scalar]:
+        return self.accumulate(stats, x, weight), jnp.zeros(())
 
 
 @dataclass(frozen=True)
@@ -248,35 +289,36 @@ class _GradientStep:
     batch_size: int
     average: float
 
-    def __call__(self, state: Descent, x: Rows, key: Key) -> tuple[Descent, Array]:
+    def __call__(self, state: Descent, rows: Rows, key: Key) -> tuple[Descent, Array]:
         keys = jax.random.split(key, state.rate.size)
-        if keys.size > 1 and self.batch_size * x.x.shape[1] <= MANY_NUMBERS:
-            return eqx.filter_vmap(self._one, in_axes=(eqx.if_array(0), None, 0))(state, x, keys)
+        if keys.size > 1 and self.batch_size * rows.x.shape[1] <= MANY_NUMBERS:
+            return eqx.filter_vmap(self._one, in_axes=(eqx.if_array(0), None, 0))(state, rows, keys)
         arrays, rest = eqx.partition(state, eqx.is_array)
 
         def one(member: tuple[Tree, Key]) -> tuple[Tree, Scalar]:
-            fresh, loss = self._one(eqx.combine(member[0], rest), x, member[1])
+            fresh, loss = self._one(eqx.combine(member[0], rest), rows, member[1])
             return eqx.filter(fresh, eqx.is_array), loss
 
         arrays, losses = jax.lax.map(one, (arrays, keys))
         return eqx.combine(arrays, rest), losses
 
-    def _one(self, state: Descent, x: Rows, key: Key) -> tuple[Descent, Scalar]:
-        rows, noise = jax.random.split(key)
-        batch = x.x[jax.random.randint(rows, (self.batch_size,), 0, x.n)]
-        loss, slopes = eqx.filter_value_and_grad(self.loss)(state.model, batch, noise)
-        weights = eqx.filter(state.model, eqx.is_inexact_array)
+    def _one(self, state: Descent, rows: Rows, key: Key) -> tuple[Descent, Scalar]:
+        draw, noise = jax.random.split(key)
+        batch = rows.x[jax.random.randint(draw, (self.batch_size,), 0, rows.n)]
+        model = eqx.combine(state.form.nest(state.weights), state.rest)
+        loss, slopes = eqx.filter_value_and_grad(self.loss)(model, batch, noise)
+        slope = jnp.concatenate([leaf.reshape(-1) for leaf in jax.tree.leaves(slopes)])
         # Optax multiplies its integer step count with floats.
         with jax.numpy_dtype_promotion("standard"):
-            updates, moments = self.optimiser.update(slopes, state.moments, weights)
+            update, moments = cast(tuple[Array, Tree], self.optimiser.update(slope, state.moments, state.weights))
         step, max_steps = state.steps.astype(loss.dtype), state.max_steps.astype(loss.dtype)
         rate = state.rate * _schedule(step, max_steps)
-        model = eqx.apply_updates(state.model, jax.tree.map(lambda update: -rate * update, updates))
+        weights = state.weights - rate * update
         # Early on the average is short, so that it is not of the random first weights.
         decay = jnp.minimum(self.average, step / (step + 10.0))
-        fresh = eqx.filter(model, eqx.is_inexact_array)
-        average = jax.tree.map(lambda old, new: new + decay * (old - new), state.average, fresh)
-        return Descent(model, average, moments, state.rate, state.max_steps, state.steps + 1), loss
+        average = weights + decay * (state.average - weights)
+        last = state.rate, state.max_steps, state.steps + 1, state.form
+        return Descent(state.rest, weights, average, moments, *last), loss
 
 
 def _schedule(step: Scalar, max_steps: Scalar) -> Scalar:
@@ -286,7 +328,7 @@ def _schedule(step: Scalar, max_steps: Scalar) -> Scalar:
     return jnp.minimum((step + 1.0) / rise, 0.01 + 0.99 * 0.5 * (1.0 + jnp.cos(jnp.pi * fallen)))
 
 
-def _no_step(state: Tree, x: Rows, key: Key) -> tuple[Tree, Array]:
+def _no_step(state: Tree, rows: Rows, key: Key) -> tuple[Tree, Array]:
     return state, jnp.zeros(())
 
 
@@ -295,20 +337,19 @@ def itself(state: Tree) -> Tree:
     return state
 
 
+def _second(state: Tree, stats: Tree) -> Tree:
+    return stats
+
+
 def _ensemble(state: Descent) -> Mixture:
     """The average of the members' densities."""
-    return Mixture(jnp.zeros_like(state.rate), eqx.combine(state.average, state.model))
+    return Mixture(jnp.zeros_like(state.rate), _models(state))
+
+
+@eqx.filter_jit
+def _models(state: Descent) -> Any:
+    return eqx.combine(jax.vmap(state.form.nest)(state.average), state.rest)
 
 
 def _slow_down(state: Descent, factor: float) -> Descent:
     return eqx.tree_at(lambda s: s.rate, state, state.rate * factor)
-
-
-def _over_blocks(add: Callable, carry: Tree, rows: Rows) -> Tree:
-    """Fold `add(carry, block, weight)` over blocks of rows; padding has weight 0."""
-    places, columns = rows.x.shape
-    size = min(BLOCK, places)
-    blocks = -(-places // size)
-    x = jnp.pad(rows.x, ((0, blocks * size - places), (0, 0))).reshape(blocks, size, columns)
-    weights = (jnp.arange(blocks * size) < rows.n).astype(x.dtype).reshape(blocks, size)
-    return jax.lax.scan(lambda c, block: (add(c, *block), None), carry, (x, weights))[0]

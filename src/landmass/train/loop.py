@@ -16,8 +16,9 @@ from landmass.core.capabilities import AbstractDensity
 from landmass.core.many import log_prob
 from landmass.errors import FitError
 from landmass.train.checkpoint import NOWHERE, Checkpoint
-from landmass.train.learner import Learner, Rows, Search, Selection, padded
+from landmass.train.learner import Gathered, Learner, Pass, Search, Selection
 from landmass.train.progress import Listener, Progress, silent
+from landmass.train.rows import Coordinates, Rows
 from landmass.train.trees import filled, named_arrays
 from landmass.types import Key, Tree
 
@@ -76,8 +77,8 @@ class Tried(msgspec.Struct):
 
 def run(
     learner: Learner | Selection,
-    train: Float[Array, "events columns"],
-    validation: Float[np.ndarray, "held_out columns"],
+    train: Coordinates,
+    validation: Coordinates,
     key: Key,
     listen: Listener,
     checkpoint: Checkpoint = NOWHERE,
@@ -135,18 +136,22 @@ def _propose(search: Search, score: float | None) -> tuple[Any, Learner] | None:
 
 
 def _run_one(
-    learner: Learner, train: Array, validation: np.ndarray, key: Key, listen: Listener, checkpoint: Checkpoint
+    learner: Learner, train: Coordinates, validation: Coordinates, key: Key, listen: Listener, checkpoint: Checkpoint
 ) -> Outcome:
     init_key, step_key = jax.random.split(key)
-    state, rows = learner.init(init_key, train), padded(train)
+    state = learner.init(init_key)
+    rows = next(train.rows()) if train.at_hand and learner.max_steps else None
     walk = _Walk(learner, state, state, step_key)
     walk.go_on_from(checkpoint)
     while not walk.place.ended and walk.place.step < learner.max_steps:
         start = walk.place.step
         stop = min(start + learner.chunk_steps, learner.max_steps)
-        fresh, losses = _advance(
-            learner.step, learner.chunk_steps, walk.state, rows, walk.key, jnp.int32(start), jnp.int32(stop)
-        )
+        if rows is None:
+            fresh, losses = _advance_in_pieces(learner.step, walk.state, train, stop - start)
+        else:
+            fresh, losses = _advance(
+                learner.step, learner.chunk_steps, walk.state, rows, walk.key, jnp.int32(start), jnp.int32(stop)
+            )
         losses = np.asarray(losses)[: stop - start]
         score = None if learner.patience is None else _score(learner.model(fresh), validation)
         # A step that breaks the state shows in its score, and in the loss only one step later.
@@ -251,6 +256,31 @@ def _advance(
     return eqx.combine(arrays, rest), losses
 
 
-def _score(model: AbstractDensity, validation: Float[np.ndarray, "held_out columns"]) -> float:
+def _advance_in_pieces(step: Callable, state: Tree, train: Coordinates, steps: int) -> tuple[Tree, Array]:
+    """Take steps that are passes over events which are read block by block."""
+    if not isinstance(step, Pass):
+        raise TypeError(f"only passes can be made in pieces, not {step}")
+    losses = []
+    for _ in range(steps):
+        gathered = step.begin(state)
+        for rows in train.rows():
+            gathered = _gather(step, state, gathered, rows)
+        state, loss = _end(step, state, gathered)
+        losses.append(loss)
+    return state, jnp.stack(losses)
+
+
+@eqx.filter_jit
+def _gather(step: Pass, state: Tree, gathered: Gathered, rows: Rows) -> Gathered:
+    return step.gather(state, gathered, rows)
+
+
+@eqx.filter_jit
+def _end(step: Pass, state: Tree, gathered: Gathered) -> tuple[Tree, Array]:
+    return step.end(state, gathered)
+
+
+def _score(model: AbstractDensity, validation: Coordinates) -> float:
     """Mean log-density; NaN of no events."""
-    return float(log_prob(model, validation).mean()) if len(validation) else float("nan")
+    z, weight = validation.whole
+    return float(weight @ log_prob(model, z)) / validation.total if len(z) else float("nan")

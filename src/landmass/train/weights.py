@@ -11,7 +11,10 @@ PRIOR_SHARE = 0.02
 
 
 def mixture_weights(
-    log_probs: Float[np.ndarray, "events parts"], prior: float = 0.5, max_iter: int = 2000
+    log_probs: Float[np.ndarray, "events parts"],
+    counts: Float[np.ndarray, " events"] | None = None,
+    prior: float = 0.5,
+    max_iter: int = 2000,
 ) -> Float[np.ndarray, " parts"]:
     """Maximise the held-out likelihood of a mixture over its weights, under a weak Dirichlet prior (by EM).
 
@@ -20,16 +23,18 @@ def mixture_weights(
 
     Args:
         log_probs: log-densities of held-out events under each part, in nats; -inf is allowed.
+        counts: how often each event counts; None counts each once.
         prior: pseudo-events a part.
         max_iter: the most EM steps.
     """
     parts = log_probs.shape[1]
     weights = np.full(parts, 1.0 / parts)
     # An event that no part can explain says nothing about the weights.
-    known = log_probs[np.isfinite(log_probs).any(axis=1)]
+    told = np.isfinite(log_probs).any(axis=1)
+    known, counts = log_probs[told], np.ones(told.sum()) if counts is None else counts[told]
     ratios = np.exp(known - known.max(axis=1, keepdims=True))
     for _ in range(max_iter):
-        share = weights * ((1.0 / (ratios @ weights)) @ ratios) + prior
+        share = weights * ((counts / (ratios @ weights)) @ ratios) + prior
         fresh = share / share.sum()
         if np.abs(fresh - weights).max() < 1e-9:
             return fresh
@@ -72,7 +77,7 @@ def stack_weights(
 
     def scores(chosen: list[int]) -> LogDensities:
         # Two hundred steps are near enough to compare by.
-        return mixture_log_prob(log_probs[:, chosen], mixture_weights(log_probs[:, chosen], prior, max_iter=200))
+        return mixture_log_prob(log_probs[:, chosen], mixture_weights(log_probs[:, chosen], prior=prior, max_iter=200))
 
     means = log_probs.mean(axis=0)
     if np.isneginf(means).all():
@@ -88,7 +93,7 @@ def stack_weights(
             break
         chosen.append(rest[richest])
     weights = np.zeros(parts)
-    weights[chosen] = mixture_weights(log_probs[:, chosen], prior)
+    weights[chosen] = mixture_weights(log_probs[:, chosen], prior=prior)
     return weights
 
 

@@ -1,0 +1,93 @@
+"""Training events as a learner sees them: at hand, or read block by block as often as it needs them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Integer
+
+# Rows that a pass adds up at a time: bounds the memory of a pass.
+BLOCK = 4096
+
+Block = tuple[Float[np.ndarray, "events columns"], Float[np.ndarray, " events"]]
+"""Coordinates of some events, with their weights."""
+
+
+class Rows(NamedTuple):
+    """Training events on the device, with rows of padding behind them: close numbers of events share a program.
+
+    Args:
+        x: the events, then padding, shape (places, columns).
+        weight: how often each counts; 0 for padding.
+        n: how many events there are.
+    """
+
+    x: Float[Array, "places columns"]
+    weight: Float[Array, " places"]
+    n: Integer[Array, ""]
+
+
+def padded(x: Float[np.ndarray, "events columns"], weight: Float[np.ndarray, " events"], least: int = 64) -> Rows:
+    """Events with padding up to the next multiple of `least`, or of 1, 1.25, 1.5, 1.75, 2, … times a power of two."""
+    quarter = max(1 << max((len(x) - 1).bit_length() - 3, 0), least)
+    more = -len(x) % quarter
+    places = np.pad(weight.astype(x.dtype), (0, more))
+    return Rows(jnp.asarray(np.pad(x, ((0, more), (0, 0)))), jnp.asarray(places), jnp.int32(len(x)))
+
+
+@dataclass(frozen=True, eq=False)
+class Coordinates:
+    """Training events in the coordinates of a model's space.
+
+    Args:
+        blocks: reads them, block by block.
+        n: how many there are.
+        total: their summed weight.
+        columns: how many numbers an event has.
+        at_hand: all of them with their weights, where they are in memory.
+    """
+
+    blocks: Callable[[], Iterator[Block]]
+    n: int
+    total: float
+    columns: int
+    at_hand: Block | None = None
+
+    @classmethod
+    def of(cls, z: Float[np.ndarray, "events columns"], weight: Float[np.ndarray, " events"] | None = None) -> Self:
+        """Events in memory.
+
+        Args:
+            z: their coordinates.
+            weight: how often each counts; None counts each once.
+        """
+        everything = z, np.ones(len(z)) if weight is None else weight
+        return cls(lambda: iter([everything]), len(z), float(everything[1].sum()), z.shape[1], everything)
+
+    @property
+    def whole(self) -> Block:
+        """All events with their weights, for families that need them at once."""
+        if self.at_hand is None:
+            raise TypeError("these events are not at hand")
+        return self.at_hand
+
+    def rows(self) -> Iterator[Rows]:
+        """The events on the device: all at once where they are at hand."""
+        # Blocks of a pass end at the same events, however many a reading gives at a time.
+        least = 64 if self.at_hand is not None else BLOCK
+        return (padded(z, weight, least) for z, weight in self.blocks())
+
+    def some(self, most: int, rng: np.random.Generator) -> Block:
+        """Random events, no more than `most`, each once."""
+        chosen = rng.choice(self.n, min(most, self.n), replace=False)
+        order, found, start = np.argsort(chosen), [], 0
+        for z, weight in self.blocks():
+            first, last = np.searchsorted(chosen[order], [start, start + len(z)])
+            here = chosen[order[first:last]] - start
+            found.append((z[here], weight[here]))
+            start += len(z)
+        z, weight = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        back = np.argsort(order)
+        return z[back], weight[back]
