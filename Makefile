@@ -16,11 +16,14 @@ help: ## list these targets
 hello: $(VENV)/run.stamp ## install landmass into .venv and solve the land puzzle
 	@$(BIN)/landmass hello
 
+# Two processes, each a file at a time, so that a file's fitted models are made once.
+TWO := --numprocesses 2 --dist loadfile
+
 test: $(VENV)/dev.stamp ## run the tests (PYTEST="-k box" passes options on)
-	@$(BIN)/python -m pytest $(PYTEST)
+	@$(BIN)/python -m pytest $(TWO) $(PYTEST)
 
 test-slow: $(VENV)/dev.stamp ## run the long tests
-	@$(BIN)/python -m pytest -m slow $(PYTEST)
+	@$(BIN)/python -m pytest -m slow $(TWO) $(PYTEST)
 
 check: $(VENV)/dev.stamp $(PYRIGHT) ## check format, lint, types, layers, locks and files
 	@failed=; \
