@@ -99,6 +99,7 @@ class GaussianMixture(WeighsEvents, SelectingEstimator):
     def _start(self, k: int, floor: Columnwise, z: Coordinates, key: Key) -> Bells:
         """Means by k-means++, and round covariances of the size that k cells of the data have."""
         seed = int(np.asarray(jax.random.key_data(key))[-1])
+        # In their order, in which the same draws choose the same events whether these have weights or copies.
         events, weight = z.some(SEED_EVENTS, np.random.default_rng(seed))
         means, _ = kmeans_plusplus(events, k, sample_weight=weight, random_state=seed)
         variance = np.average((events - np.average(events, axis=0, weights=weight)) ** 2, axis=0, weights=weight)

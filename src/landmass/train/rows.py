@@ -80,14 +80,13 @@ class Coordinates:
         return (padded(z, weight, least) for z, weight in self.blocks())
 
     def some(self, most: int, rng: np.random.Generator) -> Block:
-        """Random events, no more than `most`, each once."""
-        chosen = rng.choice(self.n, min(most, self.n), replace=False)
-        order, found, start = np.argsort(chosen), [], 0
+        """All events, or as many random ones as `most` where there are more, in their order."""
+        chosen = np.arange(self.n) if self.n <= most else np.sort(rng.choice(self.n, most, replace=False))
+        found, start = [], 0
         for z, weight in self.blocks():
-            first, last = np.searchsorted(chosen[order], [start, start + len(z)])
-            here = chosen[order[first:last]] - start
+            first, last = np.searchsorted(chosen, [start, start + len(z)])
+            here = chosen[first:last] - start
             found.append((z[here], weight[here]))
             start += len(z)
         z, weight = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        back = np.argsort(order)
-        return z[back], weight[back]
+        return z, weight
