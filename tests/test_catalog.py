@@ -72,7 +72,7 @@ MANIFESTS = {
     ),
     "setting out of range": (
         {"family": "UniformBox", "settings": {"margin": -1.0}},
-        "margin must be None or at least 0",
+        "margin must be None or from 0 to 10000",
     ),
     "unknown field": ({"colour": "red"}, "is not what landmass writes there"),
     "extra setting": (

@@ -114,6 +114,10 @@ class Ladder(DensityMixin, BaseEstimator):
             StoreError: the folder cannot be written, or holds something else.
         """
         data = read(X)
+        if data.weight is not None:
+            raise DataError(
+                "a ladder's events have no weights, as not all of its families can honour them; give copies"
+            )
         data.check_fit()
         rungs = self._rungs()
         self.split_ = split(data, self.random_state, test=0.1 if test is None else 0.0)

@@ -44,6 +44,16 @@ def test_the_promised_error_is_kept_where_many_points_hide_few(columns):
     assert 0.2 < served.mean() < 0.9
 
 
+@pytest.mark.parametrize("columns", [1, 2])
+def test_weights_multiply_bumps(columns):
+    rng = np.random.default_rng(2)
+    points, places = rng.standard_normal((300, columns)), rng.standard_normal((500, columns))
+    weight = rng.exponential(size=300)
+    squares = ((places[:, None] - points[None]) ** 2).sum(-1)
+    found = gauss_transform(points, weight, places)
+    np.testing.assert_allclose(found, logsumexp(-0.5 * squares, b=weight[None], axis=1), atol=1e-5)
+
+
 def test_places_outside_the_points_reach_are_declined():
     points = np.zeros((10, 2))
     places = np.array([[1e6, 0.0], [-1e30, 0.0], [0.0, 0.0]])

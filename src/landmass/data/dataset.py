@@ -8,12 +8,16 @@ import numpy as np
 from jaxtyping import Float, Integer, Shaped
 
 from landmass.data.builtin.truth import Truth
-from landmass.data.schema import Circular, Positive, Schema
+from landmass.data.schema import Schema
+from landmass.data.summary import NOTHING, check_bounds, check_columns, summary
 from landmass.errors import DataError
 from landmass.types import Copies, HostEvents
 
 LAST_WHOLE = 2.0**53
 """Beyond it float64 leaves whole numbers out."""
+
+MOST_WEIGHT = 1e30
+"""The largest sum of weights, and of times that one may exceed another."""
 
 AT_A_TIME = 65_536
 """Events that statistics are added up of at a time."""
@@ -126,9 +130,10 @@ class Dataset:
             return self
         weight = np.asarray(sample_weight)
         if weight.shape != (len(self),) or weight.dtype.kind not in "fiub":
+            left_out = f" ({self.gaps})" if self.gaps else ""
             raise DataError(
-                f"sample_weight has shape {weight.shape} and type {weight.dtype} for {len(self)} events; give one "
-                "number for each"
+                f"sample_weight has shape {weight.shape} and type {weight.dtype} for {len(self)} events{left_out}; "
+                "give one number for each"
             )
         weight = weight.astype(np.float64)
         wrong = np.flatnonzero(~(np.isfinite(weight) & (weight >= 0.0)))
@@ -139,7 +144,14 @@ class Dataset:
             )
         if not weight.any():
             raise DataError("sample_weight is zero for every event; give some event weight")
-        return replace(self, X=self.X[weight > 0.0], weight=weight[weight > 0.0])
+        kept = weight > 0.0
+        # Single precision holds their sum, and less than two events cannot be fitted.
+        if not 2.0 <= weight.sum() <= MOST_WEIGHT or weight[kept].min() < weight.max() / MOST_WEIGHT:
+            raise DataError(
+                f"sample_weight sums to {weight.sum():g}, with {weight.max():g} the largest: weights count events, and "
+                f"sum to 2 or more and {MOST_WEIGHT:g} or less; rescale them, for example to the number of events"
+            )
+        return replace(self, X=self.X[kept], weight=weight[kept])
 
     def copies(self) -> Copies:
         """For each event the number of the distinct one it is a copy of."""
@@ -177,43 +189,7 @@ class Dataset:
         Raises:
             DataError: names the column, the value and the remedy.
         """
-        if len(self) < 2:
-            raise DataError(f"a fit needs at least 2 events, found {len(self)} (n_samples={len(self)}); add rows")
-        for column, values in zip(self.schema.columns, self.X.T, strict=True):
-            name, least, most = repr(column.name), values.min(), values.max()
-            if least == most:
-                raise DataError(
-                    f"column {name} is constant (always {least:g}): a density cannot hold it; drop the column"
-                )
-            # Python's floats overflow to infinity without a warning; the squares of both ends are near float64's.
-            span = float(most) - float(least)
-            if not 1e-150 < span < 1e150:
-                fault = "narrow" if span < 1.0 else "wide"
-                raise DataError(
-                    f"column {name} spans {least:g} to {most:g}, too {fault} to standardise; rescale or clean it"
-                )
-            reach = most if isinstance(column, Positive) else column.high - column.low
-            if np.isfinite(reach) and values.std() < 1e-4 * reach:
-                raise DataError(
-                    f"column {name} varies by {values.std():g} only, too little beside its bounds for single precision "
-                    f"(it reaches {reach:g}); subtract an offset, narrow the bounds, or declare it Real"
-                )
-        self.check_bounds()
-
-    def check_bounds(self) -> None:
-        """Refuse events outside the sample space.
-
-        Raises:
-            DataError: names the column, the value and the remedy.
-        """
-        for column, values in zip(self.schema.columns, self.X.T, strict=True):
-            if isinstance(column, Circular):
-                continue
-            outside = values[
-                (values < column.low) | (values > column.high) | (isinstance(column, Positive) & (values <= 0))
-            ]
-            if outside.size:
-                raise DataError(
-                    f"column {column.name!r} holds {outside[0]:g} ({outside.size} such values), but its schema allows "
-                    f"{column.low:g} to {column.high:g}; correct the values or the schema"
-                )
+        with np.errstate(over="ignore", invalid="ignore"):
+            columns = [summary(values, np.ones(len(self))) for values in self.X.T] if len(self) else []
+        check_columns(self.schema, len(self), columns or [NOTHING] * self.X.shape[1])
+        check_bounds(self.schema, self.X)

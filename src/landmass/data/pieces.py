@@ -3,15 +3,24 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from landmass.data.dataset import AT_A_TIME, Dataset, Weighted
 from landmass.data.schema import Schema
-from landmass.data.tables import arrow_container
+from landmass.data.summary import NOTHING, Summary, check_bounds, check_columns, summary
 from landmass.errors import DataError
 from landmass.types import HostEvents
+
+
+class Survey(NamedTuple):
+    """What one reading of all pieces has told: how many events there are, their summed weight, and their columns."""
+
+    n: int
+    total: float
+    columns: list[Summary]
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,12 +31,14 @@ class Pieces:
         readings: starts a reading: data sets of the same columns, one after the other.
         schema: their sample space.
         name: what the data is called.
+        container: makes, from events and column names, the kind of object the pieces are.
         chosen: tells which of some events belong here; None takes all.
     """
 
     readings: Callable[[], Iterator[Dataset]]
     schema: Schema
     name: str
+    container: Callable[[HostEvents, list[str]], Any]
     chosen: Callable[[HostEvents], Bool[np.ndarray, " events"]] | None = None
 
     def __iter__(self) -> Iterator[Dataset]:
@@ -38,72 +49,120 @@ class Pieces:
                     f"piece {number} of {self.name} has columns {piece.schema.names}, the first has "
                     f"{self.schema.names}; give all pieces the same columns in the same order"
                 )
-            yield piece.with_schema(self.schema)
+            piece = piece.with_schema(self.schema)
+            yield piece if self.chosen is None else piece.take(np.flatnonzero(self.chosen(piece.X)))
 
-    @cached_property
+    @property
     def n(self) -> int:
-        """How many events there are, which takes a reading."""
-        return sum(len(X) for X, _ in self.blocks())
+        """How many events there are."""
+        return self._survey.n
 
     @property
     def total(self) -> float:
-        """Their summed weight: each counts once."""
-        return float(self.n)
+        """Their summed weight."""
+        return self._survey.total
 
     def nothing(self) -> Dataset:
         """A data set of these columns without events."""
-        return Dataset(np.empty((0, len(self.schema.columns))), self.schema, self.name, arrow_container)
+        return Dataset(np.empty((0, len(self.schema.columns))), self.schema, self.name, self.container)
 
     def blocks(self) -> Iterator[Weighted]:
-        """Blocks of `AT_A_TIME` events, whatever the pieces' sizes, with their weights; the last has what is left."""
-        kept: list[HostEvents] = []
-        for piece in self:
-            X = piece.X if self.chosen is None else piece.X[self.chosen(piece.X)]
-            kept.append(X)
-            if sum(map(len, kept)) < AT_A_TIME:
-                continue
-            together = np.concatenate(kept)
-            full = len(together) // AT_A_TIME * AT_A_TIME
-            for start in range(0, full, AT_A_TIME):
-                yield together[start : start + AT_A_TIME], np.ones(AT_A_TIME)
-            kept = [together[full:]]
-        rest = np.concatenate([np.empty((0, len(self.schema.columns))), *kept])
-        if len(rest):
-            yield rest, np.ones(len(rest))
-
-    def check_fit(self) -> None:
-        """Refuse what no density can be fitted to, as `Dataset.check_fit` does, in one reading.
+        """Blocks of `AT_A_TIME` events, whatever the pieces' sizes, with their weights; the last has what is left.
 
         Raises:
-            DataError: names the piece, the column, the value and the remedy.
+            DataError: this reading does not give as many events as an earlier one did.
         """
-        ends = self.nothing().X
-        for number, (X, _) in enumerate(self.blocks()):
-            Dataset(X, self.schema, f"{self.name}, events {number * AT_A_TIME:,} and on").check_bounds()
-            ends = np.concatenate([ends, X.min(axis=0, keepdims=True), X.max(axis=0, keepdims=True)])
-        Dataset(ends, self.schema, self.name).check_fit()
+        seen = 0
+        for X, weight in _reblocked(iter(self), len(self.schema.columns)):
+            seen += len(X)
+            yield X, weight
+        known = vars(self).get("_survey")
+        if known is not None and known.n != seen:
+            raise DataError(
+                f"{self.name} gave {known.n} events at one reading and {seen} at another; pieces must be the same at "
+                "every reading: a function must start anew at every call, and a file must not change"
+            )
+
+    def check_fit(self) -> None:
+        """Refuse what no density can be fitted to, as `Dataset.check_fit` does.
+
+        Raises:
+            DataError: names the column, the value and the remedy.
+        """
+        check_columns(self.schema, self.n, self._survey.columns)
 
     def split(self, seed: int, share: float, most: int) -> tuple["Pieces", Dataset]:
-        """Keep a share of the events aside, in memory; copies of an event stay on one side.
+        """Keep a share of the events aside, in memory; copies of an event stay on one side, and count as one.
 
         Args:
             seed: seed of the choice.
-            share: of the events, from 0 to 1.
-            most: about as many events are kept aside at most.
+            share: of the distinct events, from 0 to 1.
+            most: no more distinct events are kept aside.
 
         Raises:
             DataError: one side would be empty.
         """
-        share = min(share, most / max(self.n, 1))
+        held = _Held(np.empty((0, len(self.schema.columns))), np.empty(0), np.empty(0))
+        for X, weight in self.blocks():
+            held, share = held.joined(X, weight, _lot(X, seed), share).lowest(most, share)
+        train = Pieces(self.readings, self.schema, self.name, self.container, lambda X: _lot(X, seed) >= share)
+        if not len(held.X) or not train.n:
+            raise DataError(
+                f"{self.n} events in pieces, copies of which stay together, leave none to train or none to choose by; "
+                "give at least 20 different rows"
+            )
+        return train, Dataset(held.X, self.schema, self.name, self.container, weight=held.weight)
 
-        def held(X: HostEvents) -> Bool[np.ndarray, " events"]:
-            return _lot(X, seed) < share
+    @cached_property
+    def _survey(self) -> Survey:
+        n, total, columns = 0, 0.0, [NOTHING] * len(self.schema.columns)
+        for X, weight in self.blocks():
+            check_bounds(self.schema, X)
+            with np.errstate(over="ignore", invalid="ignore"):
+                columns = [seen.joined(summary(x, weight)) for seen, x in zip(columns, X.T, strict=True)]
+            n, total = n + len(X), total + float(weight.sum())
+        return Survey(n, total, columns)
 
-        train = Pieces(self.readings, self.schema, self.name, lambda X: ~held(X))
-        blocks = [X for X, _ in Pieces(self.readings, self.schema, self.name, held).blocks()]
-        if not blocks or not train.n:
-            raise DataError(f"{self.n} events in pieces leave none to train or to choose by; read them whole")
-        return train, Dataset(np.concatenate(blocks), self.schema, self.name, arrow_container)
+
+class _Held(NamedTuple):
+    """Distinct events kept aside, the weight of their copies, and their lots."""
+
+    X: HostEvents
+    weight: Float[np.ndarray, " events"]
+    lot: Float[np.ndarray, " events"]
+
+    def joined(self, X: HostEvents, weight: np.ndarray, lot: np.ndarray, below: float) -> "_Held":
+        """These and those of some more whose lot is low enough."""
+        chosen = lot < below
+        X, weight = np.concatenate([self.X, X[chosen]]), np.concatenate([self.weight, weight[chosen]])
+        distinct, first, copy = np.unique(X, axis=0, return_index=True, return_inverse=True)
+        lots = np.concatenate([self.lot, lot[chosen]])[first]
+        return _Held(distinct, np.bincount(copy.ravel(), weight, len(distinct)), lots)
+
+    def lowest(self, most: int, below: float) -> tuple["_Held", float]:
+        """Those with the lowest lots, and what all their lots are below."""
+        if len(self.X) <= most:
+            return self, below
+        below = float(np.partition(self.lot, most)[most])
+        kept = self.lot < below
+        return _Held(self.X[kept], self.weight[kept], self.lot[kept]), below
+
+
+def _reblocked(pieces: Iterator[Dataset], columns: int) -> Iterator[Weighted]:
+    """Blocks of the same size of pieces of any size; no more than a block is kept from one piece to the next."""
+    rest = np.empty((0, columns)), np.empty(0)
+    for piece in pieces:
+        weight = np.ones(len(piece)) if piece.weight is None else piece.weight
+        X, weight = (np.concatenate(pair) for pair in zip(rest, (piece.X, weight), strict=True))
+        del piece
+        full = len(X) // AT_A_TIME * AT_A_TIME
+        for start in range(0, full, AT_A_TIME):
+            yield X[start : start + AT_A_TIME], weight[start : start + AT_A_TIME]
+        # A copy: a view would keep the whole piece.
+        rest = X[full:].copy(), weight[full:].copy()
+        del X, weight
+    if len(rest[0]):
+        yield rest
 
 
 def _lot(X: HostEvents, seed: int) -> Float[np.ndarray, " events"]:
@@ -133,4 +192,5 @@ def _numbered(reading: Iterator[Dataset], name: str) -> Iterator[Dataset]:
         except DataError as error:
             raise DataError(f"piece {number} of {name}: {error}") from error
         yield piece
+        del piece
         number += 1

@@ -112,6 +112,7 @@ def npy_pieces(path: Path, rows: int) -> Iterator[Dataset]:
         with path.open("rb") as file:
             _check_npy(file, path.stat().st_size, path)
         array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = array.reshape(1, 1) if array.ndim == 0 else array
     except BROKEN as error:
         raise DataError(f"{path} is not a readable file of plain numbers: {error}; write it again") from error
     for start in range(0, len(array), rows):

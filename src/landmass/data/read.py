@@ -109,6 +109,8 @@ def pieces(source: Any, *, rows: int = AT_A_TIME, schema: Schema | None = None) 
     Raises:
         DataError: there is nothing to read, or it cannot be modelled.
     """
+    if rows < 1:
+        raise SettingError(f"rows must be at least 1, got {rows}")
     if isinstance(source, str | Path):
         path = Path(source)
         name, readings = path.stem, _file_in_pieces(path, rows)
@@ -123,7 +125,7 @@ def pieces(source: Any, *, rows: int = AT_A_TIME, schema: Schema | None = None) 
     if first is None:
         raise DataError(f"{name} has no pieces; give at least one")
     # The schema's columns are to be the data's.
-    return Pieces(readings, first.with_schema(schema or first.schema).schema, name)
+    return Pieces(readings, first.with_schema(schema or first.schema).schema, name, first.container)
 
 
 def draw(name: str, *, n: int | None = None, seed: int = 0) -> Dataset:

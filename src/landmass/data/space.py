@@ -4,7 +4,7 @@ Everything here is float64 on the host; the model's float32 begins at the return
 """
 
 from collections.abc import Collection, Iterable
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import jax.numpy as jnp
 import msgspec
@@ -15,6 +15,7 @@ from scipy.special import ndtr, ndtri
 from landmass.core.distributions import Columnwise
 from landmass.data.dataset import Weighted
 from landmass.data.schema import AnyColumn, Bounded, Circular, Column, Positive, Real, Schema
+from landmass.data.summary import NOTHING, Summary, summary
 from landmass.errors import DataError
 from landmass.types import HostEvents, LogDensities
 
@@ -25,6 +26,9 @@ EVERY_BOUND = (Positive, Bounded, Circular)
 
 # Events on a bound are moved this share of the interval inside, where the probit is finite: |z| < 6.
 EDGE = 1e-9
+
+# No coordinate of an event is farther from zero: a box around them, ten thousand times as wide, fits single precision.
+FARTHEST = 1e30
 
 
 class Space(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,7 +82,7 @@ class Space(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for X, weight in blocks:
             columns = zip(schema.columns, maps, X.T, strict=True)
             bare = [_bare(column, kind, values) for column, kind, values in columns]
-            seen = [_both(before, _seen(each, weight)) for before, each in zip(seen, bare, strict=True)]
+            seen = [before.joined(summary(each, weight)) for before, each in zip(seen, bare, strict=True)]
         fitted = [_fit_column(*column) for column in zip(schema.columns, maps, seen, strict=True)]
         loc, scale, low, high = zip(*fitted, strict=True)
         return cls(schema, maps, loc, scale, low, high)
@@ -119,7 +123,8 @@ class Space(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         numbers = (self.loc, self.scale, self.seen_low, self.seen_high)
         if any(len(part) != len(self) for part in (self.maps, *numbers)):
             return False
-        return bool(np.isfinite(numbers).all() and np.greater(self.scale, 0.0).all())
+        seen = np.abs([self.seen_low, self.seen_high])
+        return bool(np.isfinite(numbers).all() and np.greater(self.scale, 0.0).all() and (seen < FARTHEST).all())
 
     @property
     def on_line(self) -> Bool[np.ndarray, " columns"]:
@@ -172,37 +177,6 @@ class Space(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return z, 0.5 * (z**2 + np.log(2.0 * np.pi)) - np.log(scale)
 
 
-class _Seen(NamedTuple):
-    """What blocks of one column's values have told: weight, mean, sum of squares about it, and range.
-
-    Source: Chan, Golub & LeVeque 1979.
-    """
-
-    weight: float
-    mean: float
-    squares: float
-    least: float
-    most: float
-
-
-NOTHING = _Seen(0.0, 0.0, 0.0, np.inf, -np.inf)
-
-
-def _seen(values: Float[np.ndarray, " events"], weight: Float[np.ndarray, " events"]) -> _Seen:
-    total = float(weight.sum())
-    mean = float(weight @ values) / total
-    return _Seen(total, mean, float(weight @ (values - mean) ** 2), float(values.min()), float(values.max()))
-
-
-def _both(a: _Seen, b: _Seen) -> _Seen:
-    if not a.weight:
-        return b
-    total, shift = a.weight + b.weight, b.mean - a.mean
-    share = b.weight / total
-    squares = a.squares + b.squares + shift**2 * a.weight * share
-    return _Seen(total, a.mean + shift * share, squares, min(a.least, b.least), max(a.most, b.most))
-
-
 def _map_of(column: AnyColumn, onto_line: bool) -> Map:
     if isinstance(column, Bounded | Circular):
         return "probit" if onto_line else "affine"
@@ -218,13 +192,12 @@ def _bare(column: AnyColumn, kind: Map, x: Float[np.ndarray, " events"]) -> Floa
     return np.log(x) if kind == "log" else x
 
 
-def _fit_column(column: AnyColumn, kind: Map, seen: _Seen) -> tuple[float, float, float, float]:
+def _fit_column(column: AnyColumn, kind: Map, seen: Summary) -> tuple[float, float, float, float]:
     """Offset, scale, and the range of the training events' coordinates."""
-    spread = float(np.sqrt(seen.squares / seen.weight))
     if isinstance(column, Bounded | Circular):
         loc, scale, low, high = column.low, column.high - column.low, seen.least, seen.most
     else:
-        loc, scale = 0.0 if isinstance(column, Positive) and kind == "affine" else seen.mean, spread
+        loc, scale = 0.0 if isinstance(column, Positive) and kind == "affine" else seen.mean, seen.spread
         low, high = ((end - loc) / scale if scale else 0.0 for end in (seen.least, seen.most))
     if not (np.isfinite(scale) and scale > 0.0):
         raise DataError(f"column {column.name!r} has no usable spread (standard deviation {scale}); rescale or drop it")

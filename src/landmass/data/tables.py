@@ -119,10 +119,18 @@ def parquet_pieces(path: Path, rows: int) -> Iterator[Dataset]:
         rows: how many.
     """
     try:
-        with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=rows):
-                yield from_file(pa.Table.from_batches([batch]), path.stem)
-    except (pa.ArrowException, OSError) as error:
+        # A buffered file would stay in memory as a whole.
+        with parquet.ParquetFile(path, pre_buffer=False) as file:
+            numbers = [field.name for field in file.schema_arrow if _holds_numbers(field.type)]
+            _check_names(file.schema_arrow.names, path.stem)
+            for batch in file.iter_batches(batch_size=rows, columns=numbers or None):
+                table = pa.Table.from_batches([batch])
+                # Of a few rows all may have an empty cell.
+                if not numbers or table.drop_null().num_rows:
+                    yield from_file(table, path.stem)
+    except DataError:
+        raise
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not a readable Parquet file: {str(error).rstrip('.')}; write it again") from error
 
 
@@ -142,9 +150,7 @@ def from_file(table: pa.Table, name: str, point: str = ".") -> Dataset:
     Raises:
         DataError: two columns share a name, or a column of numbers has a word in it.
     """
-    for column in table.column_names:
-        if table.column_names.count(column) > 1:
-            raise DataError(f"{name} has more than one column called {column!r}; rename all but one")
+    _check_names(table.column_names, name)
     for column in table.column_names:
         _check_text(table[column], column, point)
     return replace(from_frame(table, name), container=arrow_container)
@@ -157,6 +163,17 @@ def is_number(cell: str, point: str = ".") -> bool:
     except ValueError:
         return False
     return cell.isascii() and "_" not in cell
+
+
+def _check_names(names: list[str], of: str) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise DataError(f"{of} has more than one column called {name!r}; rename all but one")
+
+
+def _holds_numbers(kind: pa.DataType) -> bool:
+    types = pa.types
+    return types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind) or types.is_boolean(kind)
 
 
 def _check_text(values: pa.ChunkedArray, column: str, point: str) -> None:

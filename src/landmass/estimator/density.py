@@ -60,7 +60,7 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
 
     def _fit_all(self, data: Dataset | Pieces) -> Self:
         self._check_settings()
-        self._check_pieces(data)
+        self._check_kind(data)
         data.check_fit()
         if not self._validates:
             return self.fit_parts(data, data.nothing())
@@ -79,9 +79,12 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
             listen: hears the progress records.
             checkpoint: where the fit keeps what it has reached, and goes on from.
         """
-        self._check_pieces(train)
+        self._check_kind(train)
         train.check_fit()
         self._check_settings()
+        # Should this fit fail, nothing of an earlier one is left.
+        for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
+            delattr(self, name)
         self.data_ = train.nothing()
         self.n_features_in_ = len(train.schema.columns)
         self._fit(train, validation, listen, checkpoint)
@@ -104,9 +107,9 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
         Returns:
             Shape (events,), float64.
         """
-        check_is_fitted(self, "data_")
+        check_is_fitted(self)
         if isinstance(X, Pieces):
-            return np.concatenate([self.score_samples(piece) for piece in X])
+            return np.concatenate([np.empty(0), *(self.score_samples(piece) for piece in X)])
         return self._log_prob(self._read_again(X).X)
 
     def score(self, X: Any, y: Any = None) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -128,7 +131,7 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
         Returns:
             Events in the container that `fit` was given; an Arrow table where that was a file.
         """
-        check_is_fitted(self, "data_")
+        check_is_fitted(self)
         if n_samples < 1:
             raise SettingError(f"n_samples must be at least 1, got {n_samples}")
         check_size(f"drawing {n_samples:,} events", 8 * n_samples * self.n_features_in_)
@@ -140,7 +143,7 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
         Raises:
             StoreError: something stands there already, or nothing can be written there.
         """
-        check_is_fitted(self, "data_")
+        check_is_fitted(self)
         with new_folder(Path(path)) as folder:
             self.save_into(folder)
 
@@ -271,7 +274,15 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
     def _check_settings(self) -> None:
         """Refuse settings out of range; families extend it."""
 
-    def _check_pieces(self, data: Dataset | Pieces) -> None:
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "data_") and (hasattr(self, "model_") or hasattr(self, "parts_"))
+
+    def _check_kind(self, data: Dataset | Pieces) -> None:
+        if isinstance(data, Dataset) and data.weight is not None and not isinstance(self, WeighsEvents):
+            raise DataError(
+                f"{type(self).__name__} cannot honour weights exactly, and its events have some; give it events "
+                "without weights, or copies of them"
+            )
         if isinstance(data, Pieces) and not self._reads_pieces:
             raise DataError(
                 f"{type(self).__name__} needs all events at once and cannot read {data.name} in pieces; give it fewer "
@@ -280,7 +291,7 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
 
 
 class WeighsEvents(DensityEstimator, ABC):
-    """Mixed in where weights are honoured exactly: an event of weight two counts as two copies of it."""
+    """Mixed in where an event of weight two counts as two copies of it."""
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit the density.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -15,7 +15,7 @@ from landmass.core.distributions import Blend, Columnwise
 from landmass.data.space import Space
 from landmass.estimator.density import WeighsEvents, require
 from landmass.estimator.learned import FLOOR_MARGIN, SelectingEstimator, floored
-from landmass.train.learner import Learner, Selection, closed_form, in_order, itself
+from landmass.train.learner import Learner, Selection, closed_form, in_order
 from landmass.train.rows import Coordinates
 from landmass.types import Event, Key, Scalar
 
@@ -24,6 +24,9 @@ MAX_CELLS = 2**20
 
 # The most cells an event that are tried.
 CELLS_AN_EVENT = 8
+
+# Blocks of events that are counted apart: a million events.
+APART = 256
 
 # Candidates for the number of cells along a column: half-way steps between powers of two.
 SIDES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
@@ -97,7 +100,8 @@ class Histogram(WeighsEvents, SelectingEstimator):
         room = jnp.zeros(max(sides) ** len(space))
         for side in sides:
             cells = Cells(box, room, jnp.int32(side))
-            yield side, closed_form(floored(cells, floor), _count, itself)
+            empty = Counted(floored(cells, floor), room, jnp.int32(0))
+            yield side, closed_form(empty, _count, _counted)
 
     def _settle(self, model: Blend) -> Blend:
         cells = model.parts[0]
@@ -138,7 +142,25 @@ def _most_cells(columns: int) -> int:
     return max(int(MAX_CELLS ** (1.0 / columns) + 1e-9), 1)
 
 
-def _count(blend: Blend, x: Float[Array, "block columns"], weight: Float[Array, " block"]) -> Blend:
-    cells = blend.parts[0]
-    counts = cells.counts.at[jax.vmap(cells.cell_of)(x)].add(weight)
-    return eqx.tree_at(lambda b: b.parts[0].counts, blend, counts)
+class Counted(NamedTuple):
+    """A histogram while events are counted: the last blocks apart, as float32 does not count by ones beyond 2^24."""
+
+    blend: Blend
+    lately: Float[Array, " places"]
+    blocks: Integer[Array, ""]
+
+
+def _count(seen: Counted, x: Float[Array, "block columns"], weight: Float[Array, " block"]) -> Counted:
+    lately = seen.lately.at[jax.vmap(seen.blend.parts[0].cell_of)(x)].add(weight)
+    seen, full = Counted(seen.blend, lately, seen.blocks + 1), seen.blocks % APART == APART - 1
+    return jax.lax.cond(full, _put_together, lambda seen: seen, seen)
+
+
+def _put_together(seen: Counted) -> Counted:
+    counts = seen.blend.parts[0].counts + seen.lately
+    blend = eqx.tree_at(lambda b: b.parts[0].counts, seen.blend, counts)
+    return Counted(blend, jnp.zeros_like(seen.lately), seen.blocks)
+
+
+def _counted(seen: Counted) -> Blend:
+    return _put_together(seen).blend

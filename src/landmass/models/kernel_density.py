@@ -89,16 +89,14 @@ class Kernels(AbstractDensity):
         return _fold(x, self.low, self.high, self.periodic)
 
     def _choose(self, key: Key) -> Integer[Array, ""]:
-        """A training event: one of all, again and again until one is kept, which happens as often as it counts."""
-
-        def propose(at: tuple[Array, Array, Key]) -> tuple[Array, Array, Key]:
-            again, event, chance = jax.random.split(at[2], 3)
-            return jax.random.randint(event, (), 0, self.count), jax.random.exponential(chance), again
-
-        def rejected(at: tuple[Array, Array, Key]) -> Bool[Array, ""]:
-            return at[1] < -self.log_weight[at[0]]
-
-        return jax.lax.while_loop(rejected, propose, propose((jnp.int32(0), jnp.zeros(()), key)))[0]
+        """A training event, by weight: first a row of events, then one of the row, so that no sum is of very many."""
+        places = self.log_weight.size
+        rows = 1 << (places.bit_length() // 2)
+        counted = jnp.where(jnp.arange(places) < self.count, jnp.exp(self.log_weight), 0.0)
+        weight = jnp.pad(counted, (0, -places % rows)).reshape(rows, -1)
+        in_rows, in_row = jax.random.uniform(key, (2,))
+        row = _by_weight(weight.sum(1), in_rows)
+        return row * weight.shape[1] + _by_weight(weight[row], in_row)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -218,6 +216,13 @@ def kernels(
         jnp.asarray(high),
         jnp.asarray(space.periodic),
     )
+
+
+def _by_weight(weight: Float[Array, " choices"], share: Scalar) -> Integer[Array, ""]:
+    """The choice at which a share of the summed weight lies."""
+    below = jnp.cumsum(weight)
+    # Never one of weight zero: neither before the first nor after the last that counts.
+    return jnp.minimum(jnp.searchsorted(below, share * below[-1], side="right"), jnp.argmax(below == below[-1]))
 
 
 def _quantiles(

@@ -1,6 +1,5 @@
 """Uniform box: the floor that every other density must beat."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -40,4 +39,4 @@ class UniformBox(WeighsEvents, LearnedEstimator):
         return {"low": corners[0], "high": corners[1]}
 
     def _check_settings(self) -> None:
-        require(self, "margin", self.margin is None or 0.0 <= self.margin < math.inf, "None or at least 0")
+        require(self, "margin", self.margin is None or 0.0 <= self.margin <= 1e4, "None or from 0 to 10000")
