@@ -36,9 +36,11 @@ def log_prob(model: AbstractDensity, Z: Float[np.ndarray, "events columns"]) -> 
     found = model.quick_log_probs(Z)
     left = np.arange(len(Z)) if found is None else np.flatnonzero(np.isnan(found))
     found = np.empty(len(Z)) if found is None else found
-    for start in range(0, len(left), ROWS):
-        rows = left[start : start + ROWS]
-        filled = Z[np.concatenate([rows, np.repeat(rows[:1], ROWS - len(rows))])]
+    # What a quick way has left over is often a handful.
+    size = ROWS if len(left) == len(Z) or len(left) > ROWS_AT_ONCE else ROWS_AT_ONCE
+    for start in range(0, len(left), size):
+        rows = left[start : start + size]
+        filled = Z[np.concatenate([rows, np.repeat(rows[:1], size - len(rows))])]
         found[rows] = np.asarray(_log_prob_block(model, jnp.asarray(filled)))[: len(rows)]
     return found
 
