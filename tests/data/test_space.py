@@ -1,5 +1,6 @@
 """Space: there and back, with the Jacobian that closed forms and finite differences give."""
 
+import msgspec
 import numpy as np
 import pytest
 from scipy import stats
@@ -149,6 +150,16 @@ def test_log_jacobian_of_an_event_is_the_sum_over_its_columns(onto_line):
     together = Space.fit(schema, X, EVERY_BOUND if onto_line else ()).forward(X)[1]
     apart = sum(fitted(kind, onto_line)[0].forward(X[:, [i]])[1] for i, kind in enumerate(COLUMNS))
     np.testing.assert_allclose(together, apart, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"loc": (0.0,)}, {"scale": (1.0, 0.0, 1.0, 1.0)}, {"seen_low": (-1e300, 0.0, 0.0, 0.0)}]
+)
+def test_space_that_was_not_fitted_is_told_by_its_numbers(wrong):
+    schema, X = mixed()
+    space = Space.fit(schema, X)
+    assert space.complete
+    assert not msgspec.structs.replace(space, **wrong).complete
 
 
 def test_space_tells_its_ends():
