@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
+from landmass.core import gauss_transform as module
 from landmass.core.gauss_transform import gauss_transform, pays
 
 
@@ -31,6 +32,22 @@ def test_sums_are_those_of_all_bumps(columns):
     near = np.sqrt(((places[:, None] - points[None]) ** 2).sum(-1)).min(axis=1) < 2.0
     assert served[near].all()
     assert not served.all()
+
+
+@pytest.mark.parametrize("columns, most", [(1, 6_000), (2, 300_000)])
+def test_sums_by_halves_are_those_of_the_whole(columns, most, monkeypatch):
+    points, places = clusters(columns, 400), np.random.default_rng(1).uniform(-30.0, 60.0, (2_000, columns))
+    weight = np.random.default_rng(2).exponential(size=len(points))
+    whole = gauss_transform(points, weight, places)
+    calls, halve = [], module._by_halves
+    monkeypatch.setattr(module, "MOST_NODES", most)
+    monkeypatch.setattr(module, "_by_halves", lambda *given: calls.append(len(given[0])) or halve(*given))
+    halved = gauss_transform(points, weight, places)
+    assert len(calls) >= 3
+    served = ~np.isnan(whole) & ~np.isnan(halved)
+    np.testing.assert_allclose(halved[served], whole[served], atol=1e-7)
+    # Which places are served depends on nothing but the error promised.
+    assert (np.isnan(whole) == np.isnan(halved)).mean() > 0.995
 
 
 @pytest.mark.parametrize("columns", [1, 2])

@@ -45,7 +45,7 @@ class Cells(NamedTuple):
 # For one and two columns: narrow cells take fewer nodes a point, and more cells; both have the same error.
 CUT = {1: Cells(5, 0.05), 2: Cells(10, 0.75)}
 
-# The most nodes along both columns.
+# The most nodes that are kept at a time; where space holds more, it is halved.
 MOST_NODES = 12_000_000
 
 
@@ -64,6 +64,10 @@ def gauss_transform(
         float64; NaN where the tolerance cannot be promised: far from the points, next to where they are dense.
     """
     columns, cut = points.shape[1], CUT[points.shape[1]]
+    if not (len(points) and len(places)):
+        return np.full(len(places), np.nan)
+    if _nodes(points) > MOST_NODES:
+        return _by_halves(points, weight, places, tolerance)
     low = points.min(axis=0)
     spoken = cut.of(points, low)
     cells = spoken.max(axis=0) + 1
@@ -81,7 +85,7 @@ def gauss_transform(
 
 
 def pays(points: Rows, n_places: int) -> bool:
-    """Whether the transform takes less time and bounded memory, beside adding up all bumps.
+    """Whether the transform takes less time than adding up all bumps.
 
     Args:
         points: in bandwidths.
@@ -90,12 +94,33 @@ def pays(points: Rows, n_places: int) -> bool:
     n, columns = points.shape
     if columns > 2 or not n:
         return False
-    cut = CUT[columns]
-    cells = np.ptp(points, axis=0) / cut.width + 2 * cut.heard + 1
-    nodes = float(np.prod(cut.nodes * cells))
     # In bumps added up one by one.
-    work = 8.0 * (n + n_places) * cut.nodes**columns + 60.0 * columns * nodes
-    return nodes <= MOST_NODES and work < n * n_places
+    work = 8.0 * (n + n_places) * CUT[columns].nodes ** columns + 60.0 * columns * _nodes(points)
+    return work < n * n_places
+
+
+def _nodes(points: Rows) -> float:
+    """How many nodes the cells around points have."""
+    cut = CUT[points.shape[1]]
+    return float(np.prod(cut.nodes * (np.ptp(points, axis=0) / cut.width + 2 * cut.heard + 1)))
+
+
+def _by_halves(
+    points: Rows, weight: Float[np.ndarray, " points"], places: Rows, tolerance: float
+) -> Float[np.ndarray, " places"]:
+    """The same, for each half of the longest column with the points that are heard there."""
+    cut, column = CUT[points.shape[1]], int(np.ptp(points, axis=0).argmax())
+    middle = 0.5 * (points[:, column].min() + points[:, column].max())
+    # Errors are a share of all points' weight, whichever of them a half knows.
+    reach, all_weight = cut.heard * cut.width, weight.sum()
+    found = np.empty(len(places))
+    for here, heard in (
+        (places[:, column] < middle, points[:, column] < middle + reach),
+        (places[:, column] >= middle, points[:, column] >= middle - reach),
+    ):
+        share = weight[heard].sum() / all_weight
+        found[here] = gauss_transform(points[heard], weight[heard], places[here], tolerance * float(share))
+    return found
 
 
 def _error(columns: int) -> float:
