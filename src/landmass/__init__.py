@@ -3,8 +3,8 @@
 from importlib import import_module
 from typing import Any
 
-# Public name -> where it lives; families stand from simple to rich, which is the order of a ladder.
-_EXPORTS = {
+# Public name -> where it lives. Families stand from simple to rich, which is the order of a ladder.
+_DENSITIES = {
     "UniformBox": "landmass.models.uniform_box",
     "Gaussian": "landmass.models.gaussian",
     "Histogram": "landmass.models.histogram",
@@ -12,11 +12,26 @@ _EXPORTS = {
     "KernelDensity": "landmass.models.kernel_density",
     "SplineFlow": "landmass.models.spline_flow",
     "Stack": "landmass.models.stack",
+}
+
+_CONDITIONALS = {
+    "NeuralClassifier": "landmass.models.neural_classifier",
+    "NeuralRegressor": "landmass.models.neural_regressor",
+}
+
+_EXPORTS = {
+    **_DENSITIES,
+    **_CONDITIONALS,
     "Ladder": "landmass.ladder",
     "load": "landmass.ladder",
     "read": "landmass.data.read",
     "pieces": "landmass.data.read",
+    "read_images": "landmass.data.images",
+    "examples": "landmass.data.examples",
+    "portraits": "landmass.data.builtin.portraits",
     "Dataset": "landmass.data.dataset",
+    "Images": "landmass.data.images",
+    "Examples": "landmass.data.examples",
     "Schema": "landmass.data.schema",
     "Real": "landmass.data.schema",
     "Positive": "landmass.data.schema",

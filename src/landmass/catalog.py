@@ -3,6 +3,7 @@
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import landmass
 from landmass.errors import SettingError, StoreError
@@ -10,12 +11,11 @@ from landmass.estimator.density import DensityEstimator
 from landmass.estimator.manifest import Manifest
 from landmass.store import read_json
 
-FAMILIES: dict[str, str] = {
-    module.rpartition(".")[2]: name
-    for name, module in landmass._EXPORTS.items()
-    if module.startswith("landmass.models.")
-}
-"""The families' names, from simple to rich, and their classes' names."""
+FAMILIES, CONDITIONALS = (
+    {module.rpartition(".")[2]: name for name, module in kind.items()}
+    for kind in (landmass._DENSITIES, landmass._CONDITIONALS)
+)
+"""The families' names, of densities and of conditional ones, from simple to rich, and their classes' names."""
 
 
 def family(name: str) -> type[DensityEstimator]:
@@ -41,8 +41,8 @@ def name_of(estimator: DensityEstimator) -> str:
     return next((name for name, known in FAMILIES.items() if known == cls.__name__), cls.__name__)
 
 
-def load_estimator(path: Path) -> DensityEstimator:
-    """Read a saved estimator.
+def load_estimator(path: Path) -> Any:
+    """Read a saved estimator, of a density or of a conditional one.
 
     Args:
         path: the folder that `save` wrote.
@@ -51,6 +51,9 @@ def load_estimator(path: Path) -> DensityEstimator:
         StoreError: the folder does not hold what its manifest says.
     """
     manifest = read_json(path / "manifest.json", Manifest)
-    if manifest.family not in FAMILIES.values():
-        raise StoreError(f"{path}: the manifest names an unknown family {manifest.family!r}")
-    return family(manifest.family).restore(manifest, path, load_estimator)
+    if manifest.family in FAMILIES.values():
+        return family(manifest.family).restore(manifest, path, load_estimator)
+    if manifest.family in CONDITIONALS.values():
+        module = import_module(landmass._CONDITIONALS[manifest.family])
+        return getattr(module, manifest.family).restore(manifest, path, load_estimator)
+    raise StoreError(f"{path}: the manifest names an unknown family {manifest.family!r}")

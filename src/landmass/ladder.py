@@ -335,7 +335,7 @@ class Ladder(DensityMixin, BaseEstimator):
         )
 
 
-def load(path: str | Path) -> Ladder | DensityEstimator:
+def load(path: str | Path) -> Any:
     """Read a run folder or a saved estimator; no code in it is ever executed.
 
     Args:

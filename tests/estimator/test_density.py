@@ -9,7 +9,7 @@ from scipy import stats
 
 import landmass
 from landmass import Bounded, DataError, Dataset, Gaussian, Histogram, Schema, UniformBox
-from landmass.estimator.density import require
+from landmass.estimator.base import require
 
 X = np.random.default_rng(0).standard_normal((100, 2)) * [1.0, 5.0]
 FRAME = pd.DataFrame(X, columns=["a", "b"])

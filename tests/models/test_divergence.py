@@ -26,14 +26,14 @@ POISONED = noise_of_step(0, 2, STEP)
 
 def poisoned_once(model, batch, key):
     """Not a number at one step of the first attempt: after a roll-back the keys are others."""
-    loss = negative_log_likelihood(model, batch, key)
-    return jnp.where((jax.random.key_data(key) == POISONED).all(), jnp.nan, 1.0) * loss
+    loss, after = negative_log_likelihood(model, batch, key)
+    return jnp.where((jax.random.key_data(key) == POISONED).all(), jnp.nan, 1.0) * loss, after
 
 
 def poisoned_for_ever(model, batch, key):
     """Not a number for weights that have moved for a while."""
-    loss = negative_log_likelihood(model, batch, key)
-    return jnp.where(jnp.abs(model.conditioners[0].network.biases[-1]).sum() > 0.02, jnp.nan, 1.0) * loss
+    loss, after = negative_log_likelihood(model, batch, key)
+    return jnp.where(jnp.abs(model.conditioners[0].network.biases[-1]).sum() > 0.02, jnp.nan, 1.0) * loss, after
 
 
 def fit(monkeypatch, loss):

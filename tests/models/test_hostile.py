@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 import landmass
-from landmass import LandmassError
+from landmass import LandmassError, NeuralClassifier, NeuralRegressor
 from landmass.catalog import FAMILIES
+from tests.conftest import CACHE
+from tests.models.cases import data
 
 # What JSON can hold that a reader may stumble over.
 VALUES = [
@@ -93,8 +95,8 @@ def mutate(folder, rng):
     manifest.write_text(json.dumps(said))
 
 
-# Python reads its own sources, and ours, for a traceback.
-OURS = (sys.prefix, sys.base_prefix, str(Path(landmass.__file__).parent), str(Path(__file__).parent))
+# Python reads its own sources, and ours, for a traceback; JAX keeps programs that it has compiled.
+OURS = (sys.prefix, sys.base_prefix, str(Path(landmass.__file__).parent), str(Path(__file__).parent), str(CACHE))
 
 WATCHED = {"on": False, "folder": "", "seen": []}
 
@@ -142,6 +144,9 @@ def folders(fitted, tmp_path_factory):
     for family in FAMILIES:
         fitted(family, "plane").save(saved / family)
         landmass.load(saved / family)
+    X, small = data("plane").X, {"hidden": 4, "depth": 1, "max_steps": 5, "batch_norm": True}
+    NeuralClassifier(**small).fit(X, X[:, 0] > 0.0).save(saved / "neural_classifier")
+    NeuralRegressor(**small).fit(X, X[:, 0] ** 2).save(saved / "neural_regressor")
     return saved
 
 
@@ -150,7 +155,7 @@ def test_mutated_folders_are_refused_or_read(hook, folders, count):
     rng, refused, read = random.Random(0), 0, 0
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for number in range(count):
-        family = rng.choice(list(FAMILIES))
+        family = rng.choice([*FAMILIES, "neural_classifier", "neural_regressor"])
         folder = folders / family
         changed = rng.choice(sorted(folder.rglob("manifest.json"))).parent
         good = {path: path.read_bytes() for path in changed.iterdir() if path.is_file()}

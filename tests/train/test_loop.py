@@ -10,7 +10,8 @@ from scipy import stats
 
 from landmass.core.distributions import IndependentNormal
 from landmass.errors import FitError
-from landmass.train.learner import Learner, Selection, closed_form, expectation_maximisation, fixed, gradient, in_order
+from landmass.train.descent import gradient
+from landmass.train.learner import Learner, Selection, closed_form, expectation_maximisation, fixed, in_order
 from landmass.train.loop import Diverged, run
 from landmass.train.rows import Coordinates
 
@@ -225,8 +226,8 @@ TRACES = []
 
 
 def counted_loss(model, batch, key):
-    TRACES.append(batch.shape)
-    return -jnp.mean(jax.vmap(model.log_prob)(batch))
+    TRACES.append(batch.x.shape)
+    return -jnp.mean(jax.vmap(model.log_prob)(batch.x)), model
 
 
 def three_bells(key):

@@ -1,10 +1,13 @@
 """Log-densities and draws of many events, by whichever way is fastest."""
 
+from collections.abc import Callable
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Shaped
 from scipy.special import logsumexp
 
 from landmass.core.capabilities import AbstractDensity
@@ -22,13 +25,20 @@ ROWS_AT_ONCE = 128
 LARGE = 1_000
 
 
-def log_prob(model: AbstractDensity, Z: Float[np.ndarray, "events columns"]) -> LogDensities:
+def log_prob(
+    model: AbstractDensity,
+    Z: Float[np.ndarray, "events columns"],
+    context: Shaped[np.ndarray, "events ..."] | None = None,
+) -> LogDensities:
     """Log-densities of coordinates, in float64.
 
     Args:
         model: the density.
         Z: coordinates of events, in its space.
+        context: what each event is given; None for a density that needs nothing.
     """
+    if context is not None:
+        return in_blocks(_given, model, Z, context).astype(np.float64)
     if isinstance(model, Blend):
         log_weights = np.asarray(jax.nn.log_softmax(model.log_weights), np.float64)
         each = np.column_stack([log_prob(part, Z) for part in model.parts])
@@ -75,6 +85,38 @@ def draw(model: AbstractDensity, n: int, random_state: np.random.RandomState) ->
 def _is_large(model: Mixture) -> bool:
     sizes = [leaf.size for leaf in jax.tree.leaves(eqx.filter(model.components, eqx.is_array))]
     return sum(sizes) > LARGE * len(model.log_weights)
+
+
+def in_blocks(
+    ask: Callable[..., Array], model: Any, *rows: Shaped[np.ndarray, "events ..."]
+) -> Shaped[np.ndarray, "events ..."]:
+    """Ask a model about many events, in blocks of few shapes, so that little is compiled.
+
+    Args:
+        ask: of the model and of some events, an array with a row each; defined at module level.
+        model: the model.
+        rows: what the events are, one or more arrays.
+    """
+    n = len(rows[0])
+    size = ROWS if n > ROWS_AT_ONCE else ROWS_AT_ONCE
+    found = []
+    for start in range(0, max(n, 1), size):
+        block = [each[start : start + size] for each in rows]
+        short = size - len(block[0])
+        filled = [np.pad(each, ((0, short), *[(0, 0)] * (each.ndim - 1))) for each in block]
+        found.append(np.asarray(_ask_block(ask, model, *map(jnp.asarray, filled)))[: size - short])
+    return np.concatenate(found)
+
+
+@eqx.filter_jit
+def _ask_block(ask: Callable[..., Array], model: Any, *rows: Array) -> Array:
+    few = [each.reshape(-1, ROWS_AT_ONCE, *each.shape[1:]) for each in rows]
+    found = jax.lax.map(lambda each: ask(model, *each), few)
+    return found.reshape(-1, *found.shape[2:])
+
+
+def _given(model: AbstractDensity, z: Array, context: Array) -> Array:
+    return model.log_probs(z, context)
 
 
 @eqx.filter_jit

@@ -3,11 +3,12 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Integer
+from jaxtyping import Float, Integer
 
 from landmass.data.dataset import Dataset
 from landmass.data.pieces import Pieces
 from landmass.errors import DataError
+from landmass.types import Copies
 
 # Of events in pieces no more are kept in memory to choose by: their mean log-density is known to 0.002 nats.
 MOST_HELD = 200_000
@@ -33,10 +34,26 @@ def split(data: Dataset, seed: int, validation: float = 0.1, test: float = 0.1) 
     Raises:
         DataError: there are too few distinct events to give every part at least one.
     """
-    _, event = np.unique(data.X, axis=0, return_inverse=True)
-    event = event.ravel()
+    return split_rows(data.copies(), seed, validation, test, data.weight)
+
+
+def split_rows(
+    event: Copies, seed: int, validation: float, test: float, weight: Float[np.ndarray, " events"] | None = None
+) -> Split:
+    """Split rows at random, of which some are copies of one event.
+
+    Args:
+        event: for each row the number of its event.
+        seed: see `split`, and so for the next two.
+        validation: see there.
+        test: see there.
+        weight: how often each row counts; None counts each once.
+
+    Raises:
+        DataError: there are too few distinct events to give every part at least one.
+    """
     # A weight counts copies.
-    copies = np.bincount(event, data.weight)
+    copies = np.bincount(event, weight)
     order = np.random.default_rng(seed).permutation(len(copies))
     # An event goes to the part in which its first copy falls, counting copies in shuffled order.
     start = np.concatenate([[0], np.cumsum(copies[order])[:-1]]) / copies.sum()
@@ -46,7 +63,7 @@ def split(data: Dataset, seed: int, validation: float = 0.1, test: float = 0.1) 
     for name, share, found in zip(("train", "validation", "test"), (1.0, validation, test), rows, strict=True):
         if share > 0.0 and not len(found):
             raise DataError(
-                f"{len(data)} rows with {len(copies)} distinct events leave none for the {name} part, as copies of an "
+                f"{len(event)} rows with {len(copies)} distinct events leave none for the {name} part, as copies of an "
                 "event stay together; give at least 20 different rows"
             )
     return Split(*rows)

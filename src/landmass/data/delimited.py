@@ -38,6 +38,20 @@ def read_csv(source: Path | bytes, name: str) -> Dataset:
         source: the file's path, or its content.
         name: what the data is called.
     """
+    table, form, content = csv_table(source, name)
+    data = from_file(table, name, form.point)
+    for column in table.column_names:
+        _check_digits(table[column], column, content, form, name)
+    return replace(data, notes=(*_notes(form), *data.notes), unnamed=form.headless)
+
+
+def csv_table(source: Path | bytes, name: str) -> tuple[pa.Table, Form, bytes]:
+    """The cells of a CSV or TSV file, how it is written, and its content.
+
+    Args:
+        source: the file's path, or its content.
+        name: what the data is called.
+    """
     content = source.read_bytes() if isinstance(source, Path) else source
     if not content.strip():
         raise DataError(f"{name} is empty; it needs a line for each event")
@@ -49,10 +63,7 @@ def read_csv(source: Path | bytes, name: str) -> Dataset:
     table = _parse(content, form, name)
     if not table.num_rows:
         raise DataError(f"{name} has a line of column names and no rows; add rows")
-    data = from_file(table, name, form.point)
-    for column in table.column_names:
-        _check_digits(table[column], column, content, form, name)
-    return replace(data, notes=(*_notes(form), *data.notes), unnamed=form.headless)
+    return table, form, content
 
 
 def _form(content: bytes, name: str, tabs: bool) -> Form:

@@ -60,7 +60,7 @@ def from_array(array: Any, name: str = "data") -> Dataset:
         _check_numbers(values.dtype)
     if values.ndim == 1:
         raise DataError(
-            f"the array is flat (shape {values.shape}): pass X.reshape(-1, 1) if it is one column, or "
+            f"the array is flat (shape {values.shape}). Reshape your data: X.reshape(-1, 1) if it is one column, or "
             "X.reshape(1, -1) if it is one event"
         )
     if values.ndim != 2:

@@ -97,6 +97,15 @@ def read_parquet(path: Path, name: str) -> Dataset:
         path: the file.
         name: what the data is called.
     """
+    return from_file(parquet_table(path), name)
+
+
+def parquet_table(path: Path) -> pa.Table:
+    """The cells of a Parquet file.
+
+    Args:
+        path: the file.
+    """
     try:
         with parquet.ParquetFile(path) as file:
             about = file.metadata
@@ -104,7 +113,7 @@ def read_parquet(path: Path, name: str) -> Dataset:
             check_size(str(path), max(unpacked, 8 * about.num_rows * about.num_columns))
             table = file.read()
             table.validate(full=True)
-            return from_file(table, name)
+            return table
     except DataError:
         raise
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -122,7 +131,7 @@ def parquet_pieces(path: Path, rows: int) -> Iterator[Dataset]:
         # A buffered file would stay in memory as a whole.
         with parquet.ParquetFile(path, pre_buffer=False) as file:
             numbers = [field.name for field in file.schema_arrow if _holds_numbers(field.type)]
-            _check_names(file.schema_arrow.names, path.stem)
+            check_names(file.schema_arrow.names, path.stem)
             for batch in file.iter_batches(batch_size=rows, columns=numbers or None):
                 table = pa.Table.from_batches([batch])
                 # Of a few rows all may have an empty cell.
@@ -150,7 +159,7 @@ def from_file(table: pa.Table, name: str, point: str = ".") -> Dataset:
     Raises:
         DataError: two columns share a name, or a column of numbers has a word in it.
     """
-    _check_names(table.column_names, name)
+    check_names(table.column_names, name)
     for column in table.column_names:
         _check_text(table[column], column, point)
     return replace(from_frame(table, name), container=arrow_container)
@@ -165,7 +174,13 @@ def is_number(cell: str, point: str = ".") -> bool:
     return cell.isascii() and "_" not in cell
 
 
-def _check_names(names: list[str], of: str) -> None:
+def check_names(names: list[str], of: str) -> None:
+    """Refuse columns that share a name.
+
+    Args:
+        names: the columns'.
+        of: what the data is called.
+    """
     for name in names:
         if names.count(name) > 1:
             raise DataError(f"{of} has more than one column called {name!r}; rename all but one")

@@ -1,38 +1,29 @@
 """The scikit-learn face of a density, written once: fit, score, sample, save."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any, ClassVar, Self, cast
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
-import msgspec
 import numpy as np
 from jaxtyping import Float
-from sklearn.base import BaseEstimator, DensityMixin, clone
+from sklearn.base import DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from landmass.core.capabilities import Likelihood
 from landmass.data.batches import held_back
 from landmass.data.dataset import Dataset
 from landmass.data.limits import check_size
 from landmass.data.pieces import Pieces
 from landmass.data.read import read
-from landmass.data.tables import arrow_container
-from landmass.errors import DataError, SettingError, StoreError
-from landmass.estimator.manifest import Golden, Manifest, environment
-from landmass.store import new_folder, write_json
+from landmass.errors import DataError, SettingError
+from landmass.estimator.base import Estimator
 from landmass.train.checkpoint import NOWHERE, Checkpoint
 from landmass.train.progress import Listener, silent
 from landmass.types import HostEvents, LogDensities
 
-# Events whose log-densities are saved with an estimator, and how far they may differ when it is loaded elsewhere.
-GOLDEN_EVENTS, GOLDEN_ERROR = 8, 1e-3
-
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class DensityEstimator(DensityMixin, BaseEstimator, ABC):
+class DensityEstimator(DensityMixin, Estimator, ABC):
     """Base of every family: fits a density to events and answers in the units of the data."""
 
     # Whether fitting chooses something on events kept aside.
@@ -82,11 +73,8 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
         self._check_kind(train)
         train.check_fit()
         self._check_settings()
-        # Should this fit fail, nothing of an earlier one is left.
-        for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
-            delattr(self, name)
-        self.data_ = train.nothing()
-        self.n_features_in_ = len(train.schema.columns)
+        self._forget()
+        self._remember(train.nothing(), len(train.schema.columns))
         self._fit(train, validation, listen, checkpoint)
         return self
 
@@ -137,41 +125,6 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
         check_size(f"drawing {n_samples:,} events", 8 * n_samples * self.n_features_in_)
         return self.data_.wrap(self._draw(n_samples, check_random_state(random_state)))
 
-    def save(self, path: str | Path) -> None:
-        """Save the fitted estimator to a new folder; `landmass.load` reads it.
-
-        Raises:
-            StoreError: something stands there already, or nothing can be written there.
-        """
-        check_is_fitted(self)
-        with new_folder(Path(path)) as folder:
-            self.save_into(folder)
-
-    def save_into(self, folder: Path) -> None:
-        """Save the fitted estimator into an empty folder that is there already."""
-        events = self._golden_events()
-        scores = [score if np.isfinite(score) else None for score in self._log_prob(events).tolist()]
-        golden = [Golden(event, score) for event, score in zip(events.tolist(), scores, strict=True)]
-        model = msgspec.Raw(msgspec.json.encode(self._save(folder)))
-        name, settings = type(self).__name__, _settings(self)
-        manifest = Manifest(name, settings, self.data_.schema, self.data_.name, model, golden, environment())
-        write_json(folder / "manifest.json", manifest)
-
-    @property
-    def n_parameters_(self) -> int:
-        """How many fitted numbers the density holds."""
-        return sum(np.size(value) for value in self.parameters_.values())
-
-    @property
-    @abstractmethod
-    def likelihood_(self) -> Likelihood:
-        """How the log-densities are known."""
-
-    @property
-    @abstractmethod
-    def parameters_(self) -> Mapping[str, np.ndarray]:
-        """The fitted values by name, in the units of the data where the family has such; see the family's docs."""
-
     @abstractmethod
     def breakpoints(self) -> list[Float[np.ndarray, " _"]]:
         """For each column, the places where the density may jump, in the units of the data."""
@@ -188,58 +141,8 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
     def _draw(self, n: int, random_state: np.random.RandomState) -> HostEvents:
         """Draw events as an array."""
 
-    @abstractmethod
-    def _golden_events(self) -> HostEvents:
-        """A few events, none of them the data's, that a saved estimator is checked by."""
-
-    @abstractmethod
-    def _save(self, folder: Path) -> msgspec.Struct:
-        """Write what `_load` needs into a folder, and give what the manifest is to say of it."""
-
-    @abstractmethod
-    def _load(self, folder: Path, model: msgspec.Raw, load: Callable[[Path], "DensityEstimator"]) -> None:
-        """Read what `_save` wrote; `load` reads an estimator saved inside."""
-
-    @classmethod
-    def restore(cls, manifest: Manifest, folder: Path, load: Callable[[Path], "DensityEstimator"]) -> Self:
-        """The estimator that `save_into` wrote.
-
-        Args:
-            manifest: what the folder's manifest says.
-            folder: where it stands.
-            load: reads an estimator saved inside the folder.
-
-        Raises:
-            StoreError: the settings are not this family's, or the folder does not hold its model.
-        """
-        try:
-            unknown = set(manifest.settings) - {field.name for field in fields(cls)}
-            if unknown:
-                raise SettingError(f"there is no setting {', '.join(map(repr, sorted(unknown)))}")
-            estimator = msgspec.convert(manifest.settings, cls)
-            estimator._check_settings()
-        except (msgspec.ValidationError, SettingError, OverflowError) as error:
-            raise StoreError(f"{folder}: the manifest's settings are not those of {cls.__name__}: {error}") from error
-        nothing = np.empty((0, len(manifest.columns.columns)))
-        estimator.data_ = Dataset(nothing, manifest.columns, manifest.data, arrow_container)
-        estimator.n_features_in_ = nothing.shape[1]
-        estimator._load(folder, manifest.model, load)
-        estimator._check_golden(manifest.golden, folder)
-        return estimator
-
-    def _check_golden(self, golden: list[Golden], folder: Path) -> None:
-        """Refuse to answer otherwise than when the estimator was saved."""
-        if not golden or any(len(each.event) != self.n_features_in_ for each in golden):
-            raise StoreError(f"{folder}: the manifest's golden events do not have {self.n_features_in_} columns")
-        with np.errstate(all="ignore"):
-            found = self._log_prob(np.array([each.event for each in golden]))
-        known = np.array([-np.inf if each.log_density is None else each.log_density for each in golden])
-        off = ~np.isclose(found, known, rtol=GOLDEN_ERROR, atol=GOLDEN_ERROR)
-        if off.any():
-            raise StoreError(
-                f"{folder}: the model does not answer as when it was saved: event {golden[int(off.argmax())].event} "
-                f"had log-density {known[off][0]:g} and now has {found[off][0]:g}; fit it again"
-            )
+    def _golden_scores(self, events: HostEvents) -> LogDensities:
+        return self._log_prob(events)
 
     def _read_again(self, X: Any) -> Dataset:
         """Events to score: the columns that the fit saw, found by name in a table and by place in an array."""
@@ -258,24 +161,6 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):
             )
         places = [data.schema.names.index(name) for name in schema.names]
         return Dataset(data.X[:, places], schema, data.name)
-
-    def fresh(self) -> Self:
-        """An unfitted copy with the same settings."""
-        return cast(Self, clone(self))
-
-    def _seed(self) -> int:
-        # Where nothing is random any seed will do.
-        state = getattr(self, "random_state", 0)
-        if isinstance(state, int | np.integer):
-            require(self, "random_state", int(state) >= 0, "0 or more, None, or a RandomState")
-            return int(state)
-        return int(check_random_state(state).randint(2**31 - 1))
-
-    def _check_settings(self) -> None:
-        """Refuse settings out of range; families extend it."""
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "data_") and (hasattr(self, "model_") or hasattr(self, "parts_"))
 
     def _check_kind(self, data: Dataset | Pieces) -> None:
         if isinstance(data, Dataset) and data.weight is not None and not isinstance(self, WeighsEvents):
@@ -313,20 +198,3 @@ class WeighsEvents(DensityEstimator, ABC):
         if sample_weight is not None:
             raise DataError("sample_weight has no place beside events in pieces; fit events in memory to weigh them")
         return self._fit_all(X)
-
-
-def require(estimator: BaseEstimator, setting: str, holds: bool, needed: str) -> None:
-    """Refuse a setting that is out of range.
-
-    Raises:
-        SettingError: names the family, the setting, the value, and what is needed.
-    """
-    if not holds:
-        found = getattr(estimator, setting)
-        raise SettingError(f"{type(estimator).__name__}: {setting} must be {needed}, got {found!r}")
-
-
-def _settings(estimator: DensityEstimator) -> dict[str, Any]:
-    """An estimator's fields as JSON can hold them: no generators, no other estimators."""
-    values = estimator.get_params(deep=False)
-    return {k: v for k, v in values.items() if isinstance(v, str | int | float | bool | tuple | None)}

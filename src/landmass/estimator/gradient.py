@@ -9,17 +9,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float
 
 from landmass.core.capabilities import AbstractDensity
 from landmass.data.space import Space
-from landmass.estimator.density import require
+from landmass.estimator.base import require
 from landmass.estimator.learned import SelectingEstimator, coordinates
 from landmass.train import loop
 from landmass.train.checkpoint import NOWHERE, Checkpoint
-from landmass.train.learner import Learner, gradient
+from landmass.train.descent import gradient
+from landmass.train.learner import Learner
 from landmass.train.progress import silent
-from landmass.train.rows import Coordinates
+from landmass.train.rows import Batch, Coordinates
 from landmass.types import Key, Scalar
 
 # How often a training of full length looks at the validation score.
@@ -104,6 +104,6 @@ class GradientEstimator(SelectingEstimator, ABC):
         require(self, "learning_rate", self.learning_rate > 0.0, "above 0")
 
 
-def negative_log_likelihood(model: AbstractDensity, batch: Float[Array, "batch columns"], key: Key) -> Scalar:
+def negative_log_likelihood(model: AbstractDensity, batch: Batch, key: Key) -> tuple[Scalar, AbstractDensity]:
     """Minus the mean log-density of a batch, in nats: the loss that maximum likelihood asks for."""
-    return -jnp.mean(model.log_probs(batch))
+    return -jnp.mean(model.log_probs(batch.x)), model

@@ -21,7 +21,8 @@ from landmass.data.pieces import Pieces
 from landmass.data.schema import Column
 from landmass.data.space import Space
 from landmass.errors import StoreError
-from landmass.estimator.density import GOLDEN_EVENTS, DensityEstimator, require
+from landmass.estimator.base import GOLDEN_EVENTS, Estimator, require
+from landmass.estimator.density import DensityEstimator
 from landmass.store import parse_json, read_arrays, write_arrays
 from landmass.train import loop
 from landmass.train.checkpoint import NOWHERE, Checkpoint
@@ -133,7 +134,7 @@ class LearnedEstimator(DensityEstimator, ABC):
         sha256 = write_arrays(folder / "weights.safetensors", named_arrays(self.model_))
         return Model(self.space_, self._sizes(), sha256)
 
-    def _load(self, folder: Path, model: msgspec.Raw, load: Callable[[Path], DensityEstimator]) -> None:
+    def _load(self, folder: Path, model: msgspec.Raw, load: Callable[[Path], Estimator]) -> None:
         saved = parse_json(model, Model, folder / "manifest.json")
         if saved.space.schema != self.data_.schema or not saved.space.complete:
             raise StoreError(f"{folder}: the model's columns are not the manifest's")

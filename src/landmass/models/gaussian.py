@@ -14,7 +14,8 @@ from landmass.core.moments import Moments, add_block, no_moments
 from landmass.data.schema import Column
 from landmass.data.space import EVERY_BOUND, Space
 from landmass.errors import DataError
-from landmass.estimator.density import WeighsEvents, require
+from landmass.estimator.base import require
+from landmass.estimator.density import WeighsEvents
 from landmass.estimator.learned import LearnedEstimator
 from landmass.train.learner import Learner, closed_form
 from landmass.train.rows import Coordinates

@@ -18,7 +18,8 @@ from landmass.core.capabilities import AbstractDensity
 from landmass.core.distributions import LOG_2PI, Blend, Columnwise, Mixture, Normal
 from landmass.data.schema import Column
 from landmass.data.space import EVERY_BOUND, Space
-from landmass.estimator.density import WeighsEvents, require
+from landmass.estimator.base import require
+from landmass.estimator.density import WeighsEvents
 from landmass.estimator.learned import FLOOR_MARGIN, SelectingEstimator, floored
 from landmass.train.learner import Learner, Selection, expectation_maximisation, in_order
 from landmass.train.rows import Coordinates

@@ -13,7 +13,8 @@ from jaxtyping import Array, Float, Integer
 from landmass.core.capabilities import AbstractDensity, Context
 from landmass.core.distributions import Blend, Columnwise
 from landmass.data.space import Space
-from landmass.estimator.density import WeighsEvents, require
+from landmass.estimator.base import require
+from landmass.estimator.density import WeighsEvents
 from landmass.estimator.learned import FLOOR_MARGIN, SelectingEstimator, floored
 from landmass.train.learner import Learner, Selection, closed_form, in_order
 from landmass.train.rows import Coordinates

@@ -13,7 +13,8 @@ from landmass.core.capabilities import AbstractDensity, Context
 from landmass.core.distributions import LOG_2PI
 from landmass.core.gauss_transform import gauss_transform, pays
 from landmass.data.space import Space
-from landmass.estimator.density import WeighsEvents, require
+from landmass.estimator.base import require
+from landmass.estimator.density import WeighsEvents
 from landmass.estimator.learned import FLOOR_MARGIN, SelectingEstimator, floored
 from landmass.train.learner import Learner, Search, Selection, fixed
 from landmass.train.rows import Coordinates

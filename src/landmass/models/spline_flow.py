@@ -24,7 +24,7 @@ from landmass.core.distributions import Columnwise, Mixture, Transformed
 from landmass.core.spline import spline_from_parameters
 from landmass.data.schema import Column, Positive
 from landmass.data.space import Space
-from landmass.estimator.density import require
+from landmass.estimator.base import require
 from landmass.estimator.gradient import GradientEstimator
 from landmass.nn.masked import MaskedNetwork
 from landmass.types import Event, Key, Scalar

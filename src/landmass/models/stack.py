@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import msgspec
 import numpy as np
@@ -12,7 +12,8 @@ from jaxtyping import Float
 from landmass.core.capabilities import Likelihood
 from landmass.data.dataset import Dataset
 from landmass.errors import SettingError, StoreError
-from landmass.estimator.density import DensityEstimator, require
+from landmass.estimator.base import Estimator, require
+from landmass.estimator.density import DensityEstimator
 from landmass.models.gaussian_mixture import GaussianMixture
 from landmass.models.kernel_density import KernelDensity
 from landmass.models.uniform_box import UniformBox
@@ -131,12 +132,15 @@ class Stack(DensityEstimator):
             part.save_into(folder / "parts" / name)
         return Parts(dict(zip(self.parts_, self.weights_.tolist(), strict=True)))
 
-    def _load(self, folder: Path, model: msgspec.Raw, load: Callable[[Path], DensityEstimator]) -> None:
+    def _load(self, folder: Path, model: msgspec.Raw, load: Callable[[Path], Estimator]) -> None:
         saved = parse_json(model, Parts, folder / "manifest.json").weights
         sane = all(name.isidentifier() and 0.0 <= weight <= 1.0 for name, weight in saved.items())
         if not sane or abs(sum(saved.values()) - 1.0) > 1e-6:
             raise StoreError(f"{folder}: the parts' weights {saved} are not those of a stack")
-        self.parts_ = {name: load(below(folder, "parts", name)) for name in saved}
+        parts = {name: load(below(folder, "parts", name)) for name in saved}
+        if not all(isinstance(part, DensityEstimator) for part in parts.values()):
+            raise StoreError(f"{folder}: a stack's parts are densities, and one of these is not")
+        self.parts_ = cast(dict[str, DensityEstimator], parts)
         self.weights_ = np.array(list(saved.values()))
         if any(part.data_.schema != self.data_.schema for part in self.parts_.values()):
             raise StoreError(f"{folder}: the parts' columns are not the manifest's")

@@ -8,7 +8,8 @@ import numpy as np
 
 from landmass.core.capabilities import AbstractDensity
 from landmass.data.space import Space
-from landmass.estimator.density import WeighsEvents, require
+from landmass.estimator.base import require
+from landmass.estimator.density import WeighsEvents
 from landmass.estimator.learned import LearnedEstimator
 from landmass.train.learner import Learner, fixed
 from landmass.train.rows import Coordinates

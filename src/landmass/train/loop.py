@@ -283,4 +283,6 @@ def _end(step: Pass, state: Tree, gathered: Gathered) -> tuple[Tree, Array]:
 def _score(model: AbstractDensity, validation: Coordinates) -> float:
     """Mean log-density; NaN of no events."""
     z, weight = validation.whole
-    return float(weight @ log_prob(model, z)) / validation.total if len(z) else float("nan")
+    if not len(z):
+        return float("nan")
+    return float(weight @ log_prob(model, z, validation.context)) / validation.total

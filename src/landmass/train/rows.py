@@ -6,7 +6,7 @@ from typing import NamedTuple, Self
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Integer
+from jaxtyping import Array, Float, Integer, Shaped
 
 # Rows that a pass adds up at a time: bounds the memory of a pass.
 BLOCK = 4096
@@ -22,19 +22,37 @@ class Rows(NamedTuple):
         x: the events, then padding, shape (places, columns).
         weight: how often each counts; 0 for padding.
         n: how many events there are.
+        context: what is given beside each event, shape (places, …); None where nothing is.
     """
 
     x: Float[Array, "places columns"]
     weight: Float[Array, " places"]
     n: Integer[Array, ""]
+    context: Shaped[Array, "places ..."] | None = None
 
 
-def padded(x: Float[np.ndarray, "events columns"], weight: Float[np.ndarray, " events"], least: int = 64) -> Rows:
+class Batch(NamedTuple):
+    """Some of the events, with what is given beside each."""
+
+    x: Float[Array, "batch columns"]
+    context: Shaped[Array, "batch ..."] | None = None
+
+
+def padded(
+    x: Float[np.ndarray, "events columns"],
+    weight: Float[np.ndarray, " events"],
+    least: int = 64,
+    context: Shaped[np.ndarray, "events ..."] | None = None,
+) -> Rows:
     """Events with padding up to the next multiple of `least`, or of 1, 1.25, 1.5, 1.75, 2, … times a power of two."""
     quarter = max(1 << max((len(x) - 1).bit_length() - 3, 0), least)
     more = -len(x) % quarter
-    places = np.pad(weight.astype(x.dtype), (0, more))
-    return Rows(jnp.asarray(np.pad(x, ((0, more), (0, 0)))), jnp.asarray(places), jnp.int32(len(x)))
+
+    def longer(rows: Shaped[np.ndarray, "events ..."]) -> Shaped[Array, "places ..."]:
+        return jnp.asarray(np.pad(rows, ((0, more), *[(0, 0)] * (rows.ndim - 1))))
+
+    beside = None if context is None else longer(context)
+    return Rows(longer(x), longer(weight.astype(x.dtype)), jnp.int32(len(x)), beside)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +65,7 @@ class Coordinates:
         total: their summed weight.
         columns: how many numbers an event has.
         at_hand: all of them with their weights, where they are in memory.
+        context: what is given beside each; they are at hand then.
     """
 
     blocks: Callable[[], Iterator[Block]]
@@ -54,17 +73,24 @@ class Coordinates:
     total: float
     columns: int
     at_hand: Block | None = None
+    context: Shaped[np.ndarray, "events ..."] | None = None
 
     @classmethod
-    def of(cls, z: Float[np.ndarray, "events columns"], weight: Float[np.ndarray, " events"] | None = None) -> Self:
+    def of(
+        cls,
+        z: Float[np.ndarray, "events columns"],
+        weight: Float[np.ndarray, " events"] | None = None,
+        context: Shaped[np.ndarray, "events ..."] | None = None,
+    ) -> Self:
         """Events in memory.
 
         Args:
             z: their coordinates.
             weight: how often each counts; None counts each once.
+            context: what is given beside each.
         """
         everything = z, np.ones(len(z)) if weight is None else weight
-        return cls(lambda: iter([everything]), len(z), float(everything[1].sum()), z.shape[1], everything)
+        return cls(lambda: iter([everything]), len(z), float(everything[1].sum()), z.shape[1], everything, context)
 
     @property
     def whole(self) -> Block:
@@ -77,7 +103,7 @@ class Coordinates:
         """The events on the device: all at once where they are at hand."""
         # Blocks of a pass end at the same events, however many a reading gives at a time.
         least = 64 if self.at_hand is not None else BLOCK
-        return (padded(z, weight, least) for z, weight in self.blocks())
+        return (padded(z, weight, least, self.context) for z, weight in self.blocks())
 
     def some(self, most: int, rng: np.random.Generator) -> Block:
         """All events, or as many random ones as `most` where there are more, in their order."""

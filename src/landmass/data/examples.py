@@ -1,0 +1,179 @@
+"""Examples: events with the answers that a predictor is to give of them."""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import narwhals as nw
+import numpy as np
+from jaxtyping import Float, Shaped
+from sklearn.exceptions import DataConversionWarning
+
+from landmass.data import delimited, images, tables
+from landmass.data.builtin.examples import EXAMPLES
+from landmass.data.features import Features, Table
+from landmass.data.images import Images, PixelInputs
+from landmass.data.read import check_file, read
+from landmass.errors import DataError, SettingError
+
+Inputs = Features | PixelInputs
+"""How events become numbers for a network."""
+
+Answers = Shaped[np.ndarray, " events"]
+"""One an event: words, classes or numbers."""
+
+
+def fit_inputs(train: Table | Images, validation: Table | Images) -> Inputs:
+    """Learn how events become numbers for a network; see `Features.fit` and `PixelInputs.fit`."""
+    if isinstance(train, Images) and isinstance(validation, Images):
+        return PixelInputs.fit(train, validation)
+    if isinstance(train, Table) and isinstance(validation, Table):
+        return Features.fit(train, validation)
+    raise TypeError("the parts are of two kinds")
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Events with their answers.
+
+    Args:
+        inputs: what a predictor is given.
+        answers: what it is to predict.
+        target: what the answers are called.
+        name: what the data is called.
+        chances: the exact probability of each class given the event, classes in sorted order, where it is known.
+    """
+
+    inputs: Table | Images
+    answers: Answers
+    target: str = "y"
+    name: str = "data"
+    chances: Float[np.ndarray, "events classes"] | None = None
+
+    def __len__(self) -> int:
+        return len(self.answers)
+
+    def take(self, rows: Shaped[np.ndarray, " chosen"]) -> Self:
+        """The examples of some rows."""
+        chances = None if self.chances is None else self.chances[rows]
+        return type(self)(self.inputs.take(rows), self.answers[rows], self.target, self.name, chances)
+
+
+def read_examples(X: Any, y: Any) -> Examples:
+    """Read events and their answers.
+
+    Args:
+        X: a NumPy array (events × columns), a table of numbers and words, or the path of one; images, an array of them
+            (events × height × width × channels), or the path of a folder or ZIP archive of pictures; `Examples`, or the
+            name of built-in ones.
+        y: the answers, one an event; or the name of the column or label that holds them. Images with one label alone
+            need none.
+
+    Raises:
+        DataError: there is no such column, an answer is missing, or there are more of one than of the other.
+    """
+    if isinstance(X, Examples) and y is None:
+        return X
+    if isinstance(X, str) and X in EXAMPLES and y is None:
+        return examples(X)
+    inputs, name = (X.inputs, X.name) if isinstance(X, Examples) else read_inputs(X)
+    known = inputs.labels if isinstance(inputs, Images) else inputs.columns
+    if y is None and isinstance(inputs, Images) and len(known) == 1:
+        y = next(iter(known))
+    if isinstance(y, str):
+        if y not in known:
+            there = f"there are: {', '.join(map(repr, known))}" if known else "there are none"
+            raise DataError(f"there is no column {y!r} to predict ({there})")
+        answers, target = known[y], y
+        inputs = inputs if isinstance(inputs, Images) else inputs.without(y)
+    else:
+        answers, target = _flat(y), "y"
+    if len(inputs) != len(answers):
+        raise DataError(f"there are {len(inputs)} events and {len(answers)} answers; give one for each")
+    missing = np.array([cell is None or cell != cell for cell in answers.tolist()])
+    if missing.any():
+        raise DataError(
+            f"the target {target!r} has no value in {missing.sum()} of {len(answers)} rows (the first is row "
+            f"{missing.argmax()}, counted from 0; Input contains NaN); fill these cells, or remove their rows"
+        )
+    if answers.dtype.kind == "f" and np.isinf(answers).any():
+        raise DataError(
+            f"the target {target!r} holds {answers[np.isinf(answers)][0]} (row {np.isinf(answers).argmax()}, counted "
+            "from 0; Input contains infinity); correct these cells, or remove their rows"
+        )
+    return Examples(inputs, answers, target, name)
+
+
+def examples(name: str, *, n: int | None = None, seed: int = 0) -> Examples:
+    """Make examples of a built-in data set.
+
+    Args:
+        name: a key of `EXAMPLES`.
+        n: how many; None makes the data set's own number.
+        seed: seed of the draw.
+    """
+    if name not in EXAMPLES:
+        raise SettingError(f"no built-in examples are called {name!r} (there are: {', '.join(EXAMPLES)})")
+    made = EXAMPLES[name].make(EXAMPLES[name].n if n is None else n, seed)
+    return Examples(made.inputs, made.answers, made.target, name, made.chances)
+
+
+def read_inputs(X: Any, like: Inputs | None = None) -> tuple[Table | Images, str]:
+    """Read events without answers, and what they are called.
+
+    Args:
+        X: see `read_examples`; also the path of one picture.
+        like: how the events of a fit became numbers: pictures are resized as those were.
+    """
+    if isinstance(X, Examples):
+        return X.inputs, X.name
+    if isinstance(X, Images):
+        return X, X.name
+    if isinstance(X, str | Path):
+        return _read_path(Path(X), like), Path(X).stem
+    if tables.is_table(X):
+        return Table.of(nw.from_native(X, eager_only=True)), "data"
+    if len(getattr(X, "shape", ())) in (3, 4):
+        return images.from_array(X), "images"
+    return _numbers(X), "data"
+
+
+def _read_path(path: Path, like: Inputs | None) -> Table | Images:
+    ending = path.suffix.lower()
+    is_run = (path / "manifest.json").exists()
+    if (path.is_dir() and not is_run) or ending in (".zip", *images.PICTURES):
+        pixels = like if isinstance(like, PixelInputs) else None
+        size = pixels.shape[:2] if pixels is not None and pixels.resized else None
+        return images.read_images(path, size=size, grey=None if pixels is None else pixels.shape[2] == 1)
+    check_file(path)
+    if ending not in (".csv", ".tsv", ".parquet"):
+        return _numbers(path)
+    table = tables.parquet_table(path) if ending == ".parquet" else delimited.csv_table(path, path.stem)[0]
+    tables.check_names(table.column_names, path.stem)
+    return Table.of(nw.from_native(table, eager_only=True))
+
+
+def _numbers(X: Any) -> Table:
+    data = read(X)
+    columns = dict(zip(data.schema.names, data.X.T, strict=True))
+    return Table(columns, data.unnamed, data.notes)
+
+
+def _flat(y: Any) -> Answers:
+    if y is None:
+        raise DataError(
+            "fit requires y to be passed, but the target y is None; pass the answers, or the name of a column of X"
+        )
+    native = nw.from_native(y, series_only=True, pass_through=True)
+    answers: Any = native.to_numpy() if isinstance(native, nw.Series) else np.asarray(y)
+    if answers.ndim == 2 and answers.shape[1] == 1:
+        warnings.warn(
+            "A column-vector y was passed when a 1d array was expected; pass y.ravel()",
+            DataConversionWarning,
+            stacklevel=4,
+        )
+        answers = answers[:, 0]
+    if answers.ndim != 1:
+        raise DataError(f"answers are one number or word an event, found shape {answers.shape}; give one column")
+    return answers

@@ -1,0 +1,270 @@
+"""Features: what a predictor is given, as numbers for a network: columns of numbers and of words, or pixels."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import msgspec
+import narwhals as nw
+import numpy as np
+from jaxtyping import Float, Shaped
+
+from landmass.data.dataset import as_float64
+from landmass.errors import DataError
+from landmass.nn.base import Layer
+from landmass.types import Copies
+
+# A column of words with more levels than this, of which most stand in one row only, names its rows.
+NAMES_ROWS = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Columns of numbers and of words, cells of which may be empty.
+
+    Args:
+        columns: float64 with NaN for an empty cell, or text objects with None for one; by name, in order.
+        unnamed: whether the names were made up, so that columns are told apart by their place.
+        notes: what the reader left out, in sentences.
+    """
+
+    columns: dict[str, Shaped[np.ndarray, " events"]]
+    unnamed: bool = False
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+    def take(self, rows: Shaped[np.ndarray, " chosen"]) -> Self:
+        """The events of some rows."""
+        return type(self)({name: cells[rows] for name, cells in self.columns.items()}, self.unnamed, self.notes)
+
+    def copies(self) -> Copies:
+        """For each row the number of the distinct event that it is a copy of."""
+        codes = [
+            np.unique(cells.astype(str) if cells.dtype == object else cells, return_inverse=True)[1]
+            for cells in self.columns.values()
+        ]
+        return np.unique(np.column_stack(codes), axis=0, return_inverse=True)[1].ravel()
+
+    def without(self, name: str) -> Self:
+        """The same events without a column."""
+        kept = {other: cells for other, cells in self.columns.items() if other != name}
+        if not kept:
+            raise DataError(f"there is no column besides {name!r} to predict it from; add one")
+        return type(self)(kept, self.unnamed, self.notes)
+
+    @classmethod
+    def of(cls, frame: nw.DataFrame) -> Self:
+        """The columns of a table in memory.
+
+        Raises:
+            DataError: a number is infinite.
+        """
+        columns, notes = {}, []
+        for values, name in zip(frame.iter_columns(), map(str, frame.columns), strict=True):
+            cells = _cells(values, name)
+            if cells is None:
+                notes.append(f"left out column {name!r}: it holds {values.dtype}, neither numbers nor words")
+            else:
+                columns[name] = cells
+        if not columns:
+            raise DataError("no column of numbers or words to predict from; add one")
+        return cls(columns, notes=tuple(notes))
+
+
+def _cells(values: nw.Series, name: str) -> Shaped[np.ndarray, " events"] | None:
+    """A column's cells; None of a kind that cannot be used."""
+    kind = values.dtype
+    empty = values.is_null().to_numpy().astype(bool)
+    if kind.is_numeric() or kind == nw.Boolean:
+        numbers = np.full(len(values), np.nan)
+        numbers[~empty] = as_float64(values.filter((~empty).tolist()).to_numpy(), name)
+        wrong = np.isinf(numbers)
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise DataError(
+                f"column {name!r} holds {numbers[row]} (row {row}, counted from 0; {wrong.sum()} such values); "
+                "correct these cells, or empty them"
+            )
+        return numbers
+    if kind in (nw.String, nw.Categorical, nw.Enum, nw.Object):
+        words = np.array(
+            [None if gap else str(cell) for cell, gap in zip(values.to_list(), empty, strict=True)], object
+        )
+        return words
+    return None
+
+
+class Number(msgspec.Struct, frozen=True, tag_field="kind", tag="number", forbid_unknown_fields=True):
+    """A column of numbers, standardised; an empty cell is the mean, and told beside it.
+
+    Args:
+        name: the column's.
+        loc: its mean.
+        scale: its standard deviation.
+        gaps: whether cells may be empty, because some were in training.
+    """
+
+    name: str
+    loc: float
+    scale: float
+    gaps: bool
+
+    @property
+    def width(self) -> int:
+        """How many numbers it makes."""
+        return 1 + self.gaps
+
+    def encode(self, cells: Shaped[np.ndarray, " events"]) -> Float[np.ndarray, "events width"]:
+        """The numbers it makes of cells.
+
+        Raises:
+            DataError: a cell holds what no cell held in training.
+        """
+        if cells.dtype == object:
+            first = next((cell for cell in cells if cell is not None), None)
+            raise DataError(f"column {self.name!r} held numbers in training, and now text: {first!r}; give numbers")
+        empty = np.isnan(cells)
+        if empty.any() and not self.gaps:
+            raise DataError(
+                f"column {self.name!r} has an empty cell (row {empty.argmax()}, counted from 0), and had none in "
+                "training; fill it, or fit with such rows"
+            )
+        with np.errstate(over="ignore"):
+            numbers = np.where(empty, 0.0, (cells - self.loc) / self.scale)
+        return np.column_stack([numbers, empty] if self.gaps else [numbers])
+
+
+class Words(msgspec.Struct, frozen=True, tag_field="kind", tag="words", forbid_unknown_fields=True):
+    """A column of words: one number for each of its levels, 1 for the one it holds.
+
+    Args:
+        name: the column's.
+        levels: the words seen in training.
+        gaps: whether cells may be empty, because some were in training.
+    """
+
+    name: str
+    levels: tuple[str, ...]
+    gaps: bool
+
+    @property
+    def width(self) -> int:
+        """How many numbers it makes."""
+        return len(self.levels) + self.gaps
+
+    def encode(self, cells: Shaped[np.ndarray, " events"]) -> Float[np.ndarray, "events width"]:
+        """The numbers it makes of cells.
+
+        Raises:
+            DataError: a cell holds what no cell held in training.
+        """
+        places = {level: i for i, level in enumerate(self.levels)} | ({None: len(self.levels)} if self.gaps else {})
+        known = [_word(cell) for cell in cells]
+        found = np.array([places.get(cell, -1) for cell in known], int)
+        if (found < 0).any():
+            row = int((found < 0).argmax())
+            some = ", ".join(map(repr, self.levels[:5])) + (", …" if len(self.levels) > 5 else "")
+            what = "has an empty cell" if known[row] is None else f"holds {known[row]!r}"
+            raise DataError(
+                f"column {self.name!r} {what} (row {row}, counted from 0; {(found < 0).sum()} such cells), which it "
+                f"never did in training ({len(self.levels)} levels: {some}); map it to one of these, or fit with it"
+            )
+        return np.eye(self.width)[found]
+
+
+class Features(msgspec.Struct, frozen=True, tag_field="inputs", tag="columns", forbid_unknown_fields=True):
+    """How the columns of a table become numbers, as the training part had them.
+
+    Args:
+        columns: each one.
+        unnamed: whether columns are told apart by their place.
+    """
+
+    columns: tuple[Number | Words, ...]
+    unnamed: bool
+
+    @classmethod
+    def fit(cls, train: Table, validation: Table) -> Self:
+        """Learn levels, means and scales.
+
+        Args:
+            train: the part to learn from.
+            validation: the part to choose by: a word that stands only here, or an empty cell, is known too.
+
+        Raises:
+            DataError: no column differs from row to row.
+        """
+        columns = [_fit_column(name, cells, validation.columns[name]) for name, cells in train.columns.items()]
+        kept = tuple(column for column in columns if column is not None)
+        if not kept:
+            raise DataError("every column is empty or the same in all rows; there is nothing to predict from")
+        return cls(kept, train.unnamed)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one event for the network."""
+        return (sum(column.width for column in self.columns),)
+
+    @property
+    def names(self) -> list[str]:
+        """The columns' names, in order."""
+        return [column.name for column in self.columns]
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """What a network begins with: nothing, as numbers come standardised."""
+        return ()
+
+    def golden(self, n: int) -> Float[np.ndarray, "events units"]:
+        """Made-up numbers for a network."""
+        return np.random.default_rng(0).standard_normal((n, *self.shape)).astype(np.float32).astype(np.float64)
+
+    def of_golden(self, rows: Float[np.ndarray, "events units"]) -> Float[np.ndarray, "events units"]:
+        """The same, as the network is given them."""
+        return rows.astype(np.float32)
+
+    def encode(self, table: Table) -> Float[np.ndarray, "events units"]:
+        """The numbers that a network is given, float32.
+
+        Args:
+            table: its columns are found by name, or by place where they have none.
+
+        Raises:
+            DataError: a column is missing, or holds what it never held in training.
+        """
+        missing = [name for name in self.names if name not in table.columns]
+        if missing:
+            raise DataError(
+                f"the columns {', '.join(map(repr, missing))} of the training data are missing here (there are: "
+                f"{', '.join(map(repr, table.columns))})"
+            )
+        numbers = np.column_stack([column.encode(table.columns[column.name]) for column in self.columns])
+        return np.clip(numbers, -1e30, 1e30).astype(np.float32)
+
+
+def _fit_column(
+    name: str, cells: Shaped[np.ndarray, " events"], others: Shaped[np.ndarray, " others"]
+) -> Number | Words | None:
+    """How a column becomes numbers, `others` being cells to choose by; None where it tells nothing."""
+    if cells.dtype == object:
+        words = [_word(cell) for cell in (*cells, *others)]
+        levels = sorted({word for word in words if word is not None})
+        gaps = None in words
+        names_rows = len(levels) > NAMES_ROWS and len(levels) > len(words) / 2
+        return None if names_rows or len(levels) + gaps < 2 else Words(name, tuple(levels), gaps)
+    known = cells[~np.isnan(cells)]
+    gaps = bool(np.isnan(cells).any() or np.isnan(others).any())
+    if not known.size:
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        loc, scale = float(known.mean()), float(known.std())
+    if not np.isfinite(scale):
+        raise DataError(f"column {name!r} reaches {np.abs(known).max():g}, whose square is no number; rescale it")
+    if scale <= 1e-12 * abs(loc) and not gaps:
+        return None
+    return Number(name, loc, scale or 1.0, gaps)
+
+
+def _word(cell: Any) -> str | None:
+    return None if cell is None or cell != cell else str(cell)

@@ -1,0 +1,394 @@
+"""Images: folders and archives of pictures, arrays of them, and the files that MNIST came in; with their labels."""
+
+import gzip
+import io
+import math
+import stat
+import struct
+import warnings
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import Any, Self
+
+import msgspec
+import numpy as np
+from jaxtyping import Float, Shaped, UInt8
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from landmass.data import delimited
+from landmass.data.limits import check_size
+from landmass.errors import DataError
+from landmass.nn.base import Layer
+from landmass.nn.layers import Standardise
+from landmass.types import Copies
+
+Pixels = UInt8[np.ndarray, "events height width channels"]
+
+PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+"""Endings of files that are pictures."""
+
+LABELS = "labels.csv"
+"""The file beside pictures that says what is on them."""
+
+# A picture of more pixels is a bomb, or was not meant to be learned from; and so is an archive that grows so much.
+MOST_PIXELS, LARGEST_GROWTH = 100_000_000, 200
+
+# What Pillow raises for a file that is not the picture that it seems to be.
+BROKEN = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    struct.error,
+    zlib.error,
+    EOFError,
+    IndexError,
+    TypeError,
+    ArithmeticError,
+    RuntimeError,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Images of one size, with what is known of each.
+
+    Args:
+        X: bytes, shape (events, height, width, channels); one channel is grey, three are red, green and blue.
+        labels: what is known, by name: one word or number an image.
+        name: what the data is called.
+        notes: what the reader left out or changed, in sentences.
+        size: height and width that the images were resized to; None if they came so. New images are treated alike.
+    """
+
+    X: Pixels
+    labels: Mapping[str, Shaped[np.ndarray, " events"]] = field(default_factory=dict)
+    name: str = "images"
+    notes: tuple[str, ...] = ()
+    size: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        for name, values in self.labels.items():
+            if len(values) != len(self.X):
+                raise DataError(f"there are {len(self.X)} images and {len(values)} labels {name!r}; give one for each")
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def take(self, rows: Shaped[np.ndarray, " chosen"]) -> Self:
+        """The images of some rows."""
+        return replace(self, X=self.X[rows], labels={name: values[rows] for name, values in self.labels.items()})
+
+    def copies(self) -> Copies:
+        """For each image the number of the distinct one that it is a copy of."""
+        known: dict[bytes, int] = {}
+        return np.array([known.setdefault(image.tobytes(), len(known)) for image in self.X], int)
+
+
+class PixelInputs(msgspec.Struct, frozen=True, tag_field="inputs", tag="pixels", forbid_unknown_fields=True):
+    """How images become numbers for a network: bytes, which its first layer standardises.
+
+    Args:
+        shape: of one image: height, width, channels.
+        resized: whether images are brought to that size.
+        loc: each channel's mean over the training part, from 0 to 255.
+        scale: its standard deviation.
+    """
+
+    shape: tuple[int, int, int]
+    resized: bool
+    loc: tuple[float, ...]
+    scale: tuple[float, ...]
+
+    @classmethod
+    def fit(cls, train: Images, validation: Images) -> Self:
+        """Learn the channels' means and scales.
+
+        Args:
+            train: the part to learn from.
+            validation: the part to choose by.
+
+        Raises:
+            DataError: all images are one even colour.
+        """
+        sums = [train.X.sum((0, 1, 2), dtype=np.float64), np.square(train.X, dtype=np.float64).sum((0, 1, 2))]
+        loc, square = (total / math.prod(train.X.shape[:3]) for total in sums)
+        scale = np.sqrt(np.maximum(square - loc**2, 0.0))
+        if not scale.any():
+            raise DataError("every pixel of every image is the same; there is nothing to predict from")
+        height, width, channels = train.X.shape[1:]
+        spread = np.maximum(scale, 1.0)
+        return cls((height, width, channels), train.size is not None, tuple(loc.tolist()), tuple(spread.tolist()))
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """What a network begins with."""
+        return (Standardise(self.loc, self.scale),)
+
+    def encode(self, images: Images) -> Pixels:
+        """The bytes that a network is given.
+
+        Args:
+            images: of the training images' size.
+
+        Raises:
+            DataError: they have another shape.
+        """
+        found, fitted = ("×".join(map(str, shape)) for shape in (images.X.shape[1:], self.shape))
+        if found != fitted:
+            raise DataError(f"images are {found}, and the model was fitted to {fitted} (height × width × channels)")
+        return images.X
+
+    def golden(self, n: int) -> Float[np.ndarray, "events 1"]:
+        """Numbers that stand for images of noise, which `of_golden` makes."""
+        return np.arange(n, dtype=np.float64)[:, None]
+
+    def of_golden(self, rows: Float[np.ndarray, "events 1"]) -> Pixels:
+        """Images of noise."""
+        return np.stack([np.random.default_rng(int(row[0])).integers(0, 256, self.shape, np.uint8) for row in rows])
+
+
+def from_array(array: Any, labels: Mapping[str, Any] | None = None, name: str = "images") -> Images:
+    """Make a data set of an array of images.
+
+    Args:
+        array: whole numbers from 0 to 255, shape (events, height, width) or (events, height, width, channels).
+        labels: what is known of each image, by name.
+        name: what the data is called.
+    """
+    X = np.asarray(array)
+    if X.ndim == 3:
+        X = X[..., None]
+    if X.ndim != 4 or X.shape[-1] not in (1, 3) or not X.size:
+        raise DataError(
+            f"images come as (events, height, width) or (events, height, width, 1 or 3), found shape {X.shape}; reshape"
+        )
+    if X.dtype != np.uint8:
+        whole = X.dtype.kind in "iu" and X.min() >= 0 and X.max() <= 255
+        if not whole:
+            raise DataError(
+                f"images hold whole numbers from 0 to 255, found {X.dtype} from {X.min():g} to {X.max():g}; multiply "
+                "shares by 255 and round, and convert to uint8"
+            )
+        X = X.astype(np.uint8)
+    known = {} if labels is None else {key: np.asarray(values) for key, values in labels.items()}
+    return Images(X, known, name)
+
+
+def read_images(path: Path, *, size: int | tuple[int, int] | None = None, grey: bool | None = None) -> Images:
+    """Read the pictures of a folder or a ZIP archive.
+
+    Folders inside are classes: their names become the label `class`. A file `labels.csv` gives any number of labels:
+    its first column names the pictures. Pictures of 16 bits are brought to 8, of moving ones the first is taken, and
+    transparent places become white; notes say so.
+
+    Args:
+        path: the folder or archive; or a folder with the files that MNIST came in.
+        size: height and width to bring all pictures to; one number makes squares. None: they must have one size.
+        grey: whether to make all grey; None does so if all are.
+
+    Raises:
+        DataError: there is no picture, one cannot be read, their sizes differ, or labels are missing; names the file.
+    """
+    files, close = _files(path)
+    try:
+        if any(name.endswith(("-ubyte", "-ubyte.gz")) for name in files):
+            return _idx(files, path.stem)
+        pictures = [name for name in files if PurePosixPath(name).suffix.lower() in PICTURES]
+        if not pictures:
+            some = ", ".join(sorted(PICTURES))
+            raise DataError(
+                f"{path} holds no picture ({some}), only {len(files)} other files; give a folder of pictures"
+            )
+        labels, pictures = _labels(files, pictures, path)
+        target = (size, size) if isinstance(size, int) else size
+        X, notes = _decode(files, pictures, target, grey)
+    finally:
+        close()
+    left_out = len(files) - len(pictures) - (LABELS in files)
+    if left_out:
+        notes.append(f"left out {left_out} files that are no pictures")
+    return Images(X, labels, path.stem, tuple(notes), target)
+
+
+Read = Callable[[], bytes]
+"""Reads a file."""
+
+
+def _files(path: Path) -> tuple[dict[str, Read], Callable[[], None]]:
+    """The files of a folder, of an archive, or one alone; and what to do when they are read."""
+    if not path.is_file():
+        return _folder(path)
+    return _archive(path) if path.suffix.lower() == ".zip" else ({path.name: path.read_bytes}, lambda: None)
+
+
+def _folder(path: Path) -> tuple[dict[str, Read], Callable[[], None]]:
+    """The files below a folder, by their place in it; hidden ones are left out."""
+    if not path.is_dir():
+        raise DataError(f"there is no folder {path}; check its name")
+    files: dict[str, Read] = {}
+    top = path.resolve()
+    for file in sorted(path.rglob("*")):
+        place = file.relative_to(path)
+        if any(part.startswith(".") for part in place.parts):
+            continue
+        if file.is_symlink() and not file.resolve().is_relative_to(top):
+            raise DataError(f"{file} is a link out of the folder, to {file.resolve()}; put the file itself there")
+        if file.is_file():
+            files[place.as_posix()] = file.read_bytes
+    return files, lambda: None
+
+
+def _archive(path: Path) -> tuple[dict[str, Read], Callable[[], None]]:
+    """The files of a ZIP archive, by their place in it; nothing is unpacked to the disk."""
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise DataError(f"{path} is not a readable ZIP archive: {error}; make it anew") from error
+    members = [member for member in archive.infolist() if not member.is_dir()]
+    unpacked = sum(member.file_size for member in members)
+    check_size(str(path), unpacked)
+    if unpacked > LARGEST_GROWTH * max(path.stat().st_size, 1):
+        raise DataError(f"{path} would grow from {path.stat().st_size:,} to {unpacked:,} bytes; it looks like a bomb")
+    files: dict[str, Read] = {}
+    for member in members:
+        place = PurePosixPath(member.filename)
+        if place.is_absolute() or ".." in place.parts or "\\" in member.filename:
+            raise DataError(f"{path} holds {member.filename!r}, a place outside of itself; make the archive anew")
+        if stat.S_ISLNK(member.external_attr >> 16):
+            raise DataError(f"{path} holds a link, {member.filename!r}; put the file itself there")
+        if not any(part.startswith((".", "__MACOSX")) for part in place.parts):
+            files[member.filename] = lambda member=member: archive.read(member)
+    return files, archive.close
+
+
+def _labels(
+    files: Mapping[str, Read], pictures: list[str], path: Path
+) -> tuple[dict[str, Shaped[np.ndarray, " events"]], list[str]]:
+    """What is known of the pictures, and their names in the order of the labels."""
+    if LABELS not in files:
+        folders = [PurePosixPath(name).parent.as_posix() for name in pictures]
+        if len(set(folders)) < 2:
+            return {}, pictures
+        if "." in folders:
+            loose = pictures[folders.index(".")]
+            raise DataError(f"{path / loose} lies beside the folders of the classes; put it into one, or remove it")
+        return {"class": np.array(folders)}, pictures
+    table = delimited.csv_table(files[LABELS](), LABELS)[0]
+    first, *others = table.column_names
+    listed = [str(cell) for cell in table[first].to_pylist()]
+    twice = [name for name, times in Counter(listed).items() if times > 1]
+    missing = sorted(set(listed) - set(pictures))
+    unlisted = sorted(set(pictures) - set(listed))
+    for wrong, told in (
+        (twice, "more than once in labels.csv; leave one line"),
+        (missing, "in labels.csv and not among the pictures; add the picture, or remove the line"),
+        (unlisted, "among the pictures and not in labels.csv; add a line, or remove the picture"),
+    ):
+        if wrong:
+            more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+            raise DataError(f"{path}: {wrong[0]!r}{more} stands {told}")
+    if not others:
+        raise DataError(f"{path / LABELS} has no column besides the pictures' names; add one with labels")
+    return {name: np.asarray(table[name].to_pandas()) for name in others}, listed
+
+
+def _decode(
+    files: Mapping[str, Read], pictures: Sequence[str], size: tuple[int, int] | None, grey: bool | None
+) -> tuple[Pixels, list[str]]:
+    """All pictures as bytes of one shape, and notes on what was changed."""
+    with ThreadPoolExecutor() as pool:
+        opened = list(pool.map(lambda name: _picture(files[name], name, size), pictures))
+    images, changes = zip(*opened, strict=True)
+    shapes = [image.size for image in images]
+    if len(set(shapes)) > 1:
+        other = next(i for i, shape in enumerate(shapes) if shape != shapes[0])
+        raise DataError(
+            f"pictures differ in size: {pictures[0]} is {_wide(shapes[0])} and {pictures[other]} is "
+            f"{_wide(shapes[other])} (width × height); pass size=…, to which all are brought"
+        )
+    coloured = [image.mode == "RGB" for image in images]
+    grey = not any(coloured) if grey is None else grey
+    if not grey and any(coloured) and not all(coloured):
+        changes = (*changes, {f"{coloured.count(False)} grey pictures were made coloured like the others"})
+    check_size("the pictures", len(images) * math.prod(shapes[0]) * (1 if grey else 3))
+    X = np.stack([np.asarray(image.convert("L" if grey else "RGB")) for image in images])
+    counted = Counter(change for each in changes for change in each)
+    notes = [change if change[0].isdigit() else f"{times} pictures {change}" for change, times in counted.items()]
+    return X[..., None] if grey else X, notes
+
+
+def _picture(read: Read, name: str, size: tuple[int, int] | None) -> tuple[Image.Image, set[str]]:
+    """One picture, in grey or colours, and what was changed of it."""
+    changed = set()
+    try:
+        with warnings.catch_warnings():
+            # Pillow only warns of bombs, and the bound below is ours.
+            warnings.simplefilter("ignore")
+            image = Image.open(io.BytesIO(read()))
+            if math.prod(image.size) > MOST_PIXELS:
+                raise Image.DecompressionBombError
+            if getattr(image, "n_frames", 1) > 1:
+                changed.add("move: the first frame was taken")
+            image.load()
+            image = ImageOps.exif_transpose(image)
+    except Image.DecompressionBombError as error:
+        raise DataError(
+            f"{name} has more than {MOST_PIXELS:,} pixels: it looks like a bomb; make it smaller"
+        ) from error
+    except UnidentifiedImageError as error:
+        raise DataError(f"{name} is not a picture that can be read; remove it, or save it anew") from error
+    except BROKEN as error:
+        raise DataError(f"{name} is a broken picture: {error}; remove it, or save it anew") from error
+    if image.mode.startswith("I") or image.mode == "F":
+        values = np.asarray(image, np.float64)
+        top = 65535.0 if values.max() > 255.0 else 255.0
+        changed.add("had 16 bits and were brought to 8")
+        image = Image.fromarray(np.clip(values * (255.0 / top), 0.0, 255.0).round().astype(np.uint8))
+    if image.has_transparency_data:
+        changed.add("had transparent places, which are white now")
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        image = image.convert("RGB")
+    image = image.convert("L" if image.mode in ("1", "L", "LA") else "RGB")
+    return (image if size is None else image.resize((size[1], size[0]), Image.Resampling.LANCZOS)), changed
+
+
+def _idx(files: Mapping[str, Read], name: str) -> Images:
+    """The files that MNIST came in: a training and a test part, of images and of labels."""
+    found: dict[str, list[np.ndarray]] = {"images": [], "labels": []}
+    parts: list[np.ndarray] = []
+    for file in sorted(files, reverse=True):
+        kind = next((kind for kind in found if f"{kind}-idx" in file or f"{kind}.idx" in file), None)
+        if kind is None:
+            continue
+        array = _idx_array(files[file](), file)
+        found[kind].append(array)
+        if kind == "labels":
+            parts.append(np.full(len(array), "train" if "train" in file else "test"))
+    if not found["images"] or [len(x) for x in found["images"]] != [len(y) for y in found["labels"]]:
+        raise DataError(f"{name} lacks images or labels: found {', '.join(sorted(files))}; give both, of equal length")
+    labels = {"label": np.concatenate(found["labels"]), "part": np.concatenate(parts)}
+    return from_array(np.concatenate(found["images"]), labels, name)
+
+
+def _idx_array(content: bytes, file: str) -> UInt8[np.ndarray, "..."]:
+    try:
+        if content[:2] == b"\x1f\x8b":
+            with gzip.GzipFile(fileobj=io.BytesIO(content)) as unpacked:
+                content = unpacked.read(LARGEST_GROWTH * len(content) + 1)
+        zero, kind, dims = struct.unpack(">HBB", content[:4])
+        shape = struct.unpack(f">{dims}I", content[4 : 4 + 4 * dims])
+        if zero or kind != 8 or math.prod(shape) != len(content) - 4 - 4 * dims:
+            raise ValueError(f"its head tells of {shape} bytes of kind {kind}, and it holds {len(content)}")
+        return np.frombuffer(content, np.uint8, offset=4 + 4 * dims).reshape(shape)
+    except (struct.error, OSError, EOFError, zlib.error, ValueError) as error:
+        raise DataError(f"{file} is not a readable file of MNIST's form: {error}; fetch it again") from error
+
+
+def _wide(size: tuple[int, int]) -> str:
+    return f"{size[0]}×{size[1]}"

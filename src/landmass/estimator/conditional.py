@@ -1,0 +1,375 @@
+"""p(y | x): a network reads x and gives the numbers of a distribution of y; the face that its estimators share."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self, cast, get_args
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import msgspec
+import numpy as np
+from jaxtyping import Array, Float, Shaped
+from scipy.optimize import minimize_scalar
+from sklearn.utils.validation import check_is_fitted
+
+from landmass.core.capabilities import Likelihood, likelihood
+from landmass.core.distributions import Mixture
+from landmass.core.heads import AnyHead
+from landmass.core.many import in_blocks, log_prob
+from landmass.data.batches import split_rows
+from landmass.data.dataset import Dataset
+from landmass.data.examples import Answers, Examples, Inputs, fit_inputs, read_examples, read_inputs
+from landmass.data.features import Features, Table
+from landmass.data.images import Images
+from landmass.data.schema import Schema
+from landmass.errors import DataError, SettingError, StoreError
+from landmass.estimator.base import GOLDEN_EVENTS, Estimator, require
+from landmass.nn.architectures import Sizes, by_name
+from landmass.nn.augment import Change
+from landmass.nn.base import Drawn, Make, blank
+from landmass.nn.layers import Activation
+from landmass.nn.network import AnyLayer, Network, shapes
+from landmass.store import parse_json, read_arrays, write_arrays
+from landmass.train import loop
+from landmass.train.checkpoint import NOWHERE, Checkpoint
+from landmass.train.conditional import Conditional, ConditionalLoss, members, outputs, tempered_score
+from landmass.train.descent import gradient, parted
+from landmass.train.learner import Learner
+from landmass.train.optimisers import OPTIMISERS
+from landmass.train.progress import Listener, Progress, silent
+from landmass.train.rows import Coordinates
+from landmass.train.trees import filled, named_arrays
+from landmass.types import LogDensities
+
+Architecture = Literal["linear", "mlp", "cnn", "resnet"]
+Activations = Literal["linear", "relu", "leaky_relu", "silu", "gelu", "tanh", "sigmoid"]
+
+# How often a training of full length looks at the validation score.
+LOOKS = 20
+
+# The most steps that are taken unless more are asked for.
+MOST_STEPS = 20_000
+
+# What an architecture is where settings leave it open.
+SMALL = {"hidden": 64, "depth": 2, "batch_norm": False, "waves": 16}
+DEEP = {"hidden": 16, "depth": 3, "batch_norm": True, "waves": 0}
+DEFAULTS: dict[str, dict[str, Any]] = {"linear": SMALL, "mlp": SMALL, "cnn": DEEP, "resnet": DEEP}
+
+# Decay of the running average of the weights.
+AVERAGE = 0.99
+
+# How much more or less certain than its training a network may be made by validation, and how many events' weight a
+# temperature of 1 has there.
+TEMPERATURES, PRIOR_EVENTS = (0.01, 20.0), 2.0
+
+
+class SavedNetwork(msgspec.Struct, forbid_unknown_fields=True):
+    """What the manifest says of a saved model.
+
+    Args:
+        inputs: how events become numbers.
+        layers: of the network.
+        head: the distribution that its outputs are of.
+        answers: what the family knows of the answers.
+        sha256: of `weights.safetensors`.
+    """
+
+    inputs: Inputs
+    layers: tuple[AnyLayer, ...]
+    head: AnyHead
+    answers: msgspec.Raw
+    sha256: str
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class ConditionalEstimator(Estimator, ABC):
+    """Base of the estimators of p(y | x): a network trained by stochastic gradients of a head's loss.
+
+    Training keeps the running average of the weights that scored best on validation, and then chooses the temperature
+    by which the network is to be less certain, or more, on the same events.
+
+    Args:
+        architecture: the network's layers by name, or one by one; None takes `mlp` for columns and `cnn` for images.
+        hidden: units of each hidden layer of `mlp`, 64 if None; channels of the first layers of the others, 16 if None.
+        depth: hidden layers of `mlp`, 2 if None; blocks of the others, 3 if None, each half as large as the last.
+        activation: between the layers.
+        batch_norm: whether to normalise each batch before the activations; None does so for images.
+        waves: cosines by which `mlp` sees each column besides itself, 16 if None: what changes quickly along a column
+            is hard to learn without.
+        dropout: chance of a hidden number to be dropped in training.
+        optimiser: how the weights follow their gradients.
+        learning_rate: its greatest learning rate; None takes one that suits the optimiser.
+        schedule: how the learning rate falls.
+        weight_decay: share of the weights, biases apart, that a step of learning rate 1 would take off them; None takes
+            one that suits the optimiser, which is none but for adamw, lion and muon.
+        max_steps: the most training steps; None takes twice the number of events to the power of 0.75.
+        batch_size: events a step and member.
+        patience: looks at the validation score without improvement after which training stops; there are 20.
+        members: networks trained side by side; their densities are averaged.
+        augment: how images are changed at random in training: `flip` left for right, `shift` by up to an eighth, `crop`
+            to a window of four fifths or more.
+        validation_fraction: share of the events that `fit` keeps aside to choose by.
+        random_state: seed of everything random; None draws one.
+    """
+
+    architecture: Architecture | Sequence[AnyLayer] | None = None
+    hidden: int | None = None
+    depth: int | None = None
+    activation: Activations = "silu"
+    batch_norm: bool | None = None
+    waves: int | None = None
+    dropout: float = 0.0
+    optimiser: Literal["sgd", "momentum", "adam", "adamw", "lion", "muon"] = "adam"
+    learning_rate: float | None = None
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    weight_decay: float | None = None
+    max_steps: int | None = None
+    batch_size: int = 256
+    patience: int = 4
+    members: int = 1
+    augment: tuple[Change, ...] = ()
+    validation_fraction: float = 0.1
+    random_state: int | None = None
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Fit the network.
+
+        Args:
+            X: events: an array of shape (events, columns), a table of numbers and words, or the path of one.
+            y: the answers, one an event; or the name of the column of X that holds them.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            DataError: the events or answers cannot be used; names column, value and remedy.
+            FitError: training could not go on.
+        """
+        self._check_settings()
+        examples = read_examples(X, y)
+        if len(examples) < 3:
+            raise DataError(f"n_samples={len(examples)} examples are too few to learn and to choose by; give more")
+        parts = split_rows(examples.inputs.copies(), self._seed(), self.validation_fraction, 0.0)
+        return self.fit_parts(examples.take(parts.train), examples.take(parts.validation))
+
+    def fit_parts(
+        self, train: Examples, validation: Examples, listen: Listener = silent, checkpoint: Checkpoint = NOWHERE
+    ) -> Self:
+        """Fit on one part of the data and choose on another, as a ladder does for all its rungs.
+
+        Args:
+            train: examples to learn from.
+            validation: examples to choose by.
+            listen: hears the progress records.
+            checkpoint: where the fit keeps what it has reached, and goes on from.
+        """
+        self._check_settings()
+        self._forget()
+        self._learn_answers(train, validation)
+        self._describe(train, validation)
+        z, held_out = map(self._coordinates, (train, validation))
+        listen(Progress("started"))
+        outcome = loop.run(self._learner(z), z, held_out, jax.random.key(self._seed()), listen, checkpoint)
+        self.model_: Any = self._calibrated(outcome.model, held_out)
+        self.history_ = outcome.history
+        return self
+
+    def log_prob(self, X: Any, y: Any) -> LogDensities:
+        """Log p(y | x) of each event, in nats: per unit of the answer, or of its class.
+
+        Args:
+            X: events, in any form that `fit` takes.
+            y: the answers, as in `fit`.
+
+        Returns:
+            Shape (events,), float64.
+        """
+        check_is_fitted(self)
+        examples = read_examples(X, y)
+        context = self._encoded(examples.inputs)
+        return log_prob(self.model_, self._coded(examples.answers), context) + self._log_det
+
+    @property
+    def network_(self) -> Network:
+        """The first member's network; printed, it lists its layers with their shapes and parameter counts."""
+        return jax.tree.map(lambda leaf: leaf[0], self.model_.components.network)
+
+    @property
+    def likelihood_(self) -> Likelihood:
+        """How the log-densities are known: "exact"."""
+        return likelihood(self.model_)
+
+    @property
+    def parameters_(self) -> Mapping[str, np.ndarray]:
+        """The networks' numbers by their place in the model, with a leading axis of members; they have no units."""
+        return named_arrays(parted(self.model_.components)[0])
+
+    @abstractmethod
+    def _learn_answers(self, train: Examples, validation: Examples) -> None:
+        """Look at the answers: what they may be, and which head gives them."""
+
+    @property
+    @abstractmethod
+    def _head(self) -> Any:
+        """The distribution of a coded answer."""
+
+    @property
+    @abstractmethod
+    def _log_det(self) -> float:
+        """Log-density of an answer, less that of its code."""
+
+    @abstractmethod
+    def _coded(self, answers: Answers) -> Float[np.ndarray, "events 1"]:
+        """Answers as the head has them."""
+
+    def _coordinates(self, part: Examples) -> Coordinates:
+        answers = self._coded(part.answers)
+        return Coordinates.of(answers, self._weights(answers), self._encoded(part.inputs))
+
+    def _weights(self, answers: Float[np.ndarray, "events 1"]) -> Float[np.ndarray, " events"]:
+        """How much each event counts."""
+        return np.ones(len(answers))
+
+    def _loss(self) -> ConditionalLoss:
+        return ConditionalLoss(augment=tuple(self.augment))
+
+    def _learner(self, z: Coordinates) -> Learner:
+        steps = self.max_steps or min(int(2 * z.n**0.75), MOST_STEPS)
+        chosen = OPTIMISERS[self.optimiser]
+        return gradient(
+            lambda key: self._members(Drawn(np.random.default_rng(np.asarray(jax.random.key_data(key))))),
+            self._loss(),
+            chosen.transformation,
+            learning_rate=self.learning_rate or chosen.learning_rate,
+            max_steps=steps,
+            batch_size=self.batch_size,
+            patience=self.patience,
+            average=AVERAGE,
+            chunk_steps=max(steps // LOOKS, 1),
+            schedule=self.schedule,
+            decay=chosen.weight_decay if self.weight_decay is None else self.weight_decay,
+            in_shape=chosen.in_shape,
+        )
+
+    def _members(self, make: Make) -> Conditional:
+        """Fresh members, as one whose arrays carry a leading axis of members."""
+        shape, outputs = self.inputs_.shape, self._head.outputs
+        if self.architecture is None or isinstance(self.architecture, str):
+            name = self.architecture or ("cnn" if len(shape) == 3 else "mlp")
+            given = {each: getattr(self, each) for each in ("hidden", "depth", "batch_norm", "waves")}
+            chosen = DEFAULTS[name] | {each: value for each, value in given.items() if value is not None}
+            sizes = Sizes(activation=Activation(self.activation), dropout=self.dropout, **chosen)
+            layers = by_name(name, shape, outputs, sizes)
+        else:
+            layers = tuple(self.architecture)
+        layers = (*self.inputs_.layers, *layers)
+        ends = shapes(layers, shape)[-1]
+        if ends != (outputs,):
+            raise SettingError(f"the architecture ends in {ends}; its last layer must give {outputs} numbers here")
+        return members(layers, shape, self._head, self.members, make)
+
+    def _calibrated(self, model: Mixture, held_out: Coordinates) -> Mixture:
+        """The model at the temperature under which held-out answers are most likely."""
+        (answers, weight), context = held_out.whole, np.asarray(held_out.context)
+        found, y = jnp.asarray(in_blocks(outputs, model, context)), jnp.asarray(answers[:, 0])
+        share = jnp.asarray(weight / held_out.total, jnp.float32)
+
+        def cost(log_t: float) -> float:
+            # A prior of a few events keeps a small part from being sure of itself.
+            prior = 0.0 if self._head.needs_temperature else PRIOR_EVENTS * log_t**2 / len(answers)
+            return prior - float(tempered_score(self._head, found, y, share, jnp.exp(jnp.float32(log_t))))
+
+        best = minimize_scalar(cost, bounds=tuple(np.log(TEMPERATURES)), method="bounded", options={"xatol": 1e-3})
+        temperature = jnp.full(self.members, np.exp(best.x), jnp.float32)  # pyright: ignore[reportAttributeAccessIssue]
+        return eqx.tree_at(lambda m: m.components.temperature.numbers, model, temperature)
+
+    def _encoded(self, inputs: Table | Images) -> Shaped[np.ndarray, "events ..."]:
+        """Events to answer for, as the network has them."""
+        is_table = isinstance(self.inputs_, Features)
+        if is_table != isinstance(inputs, Table):
+            fitted, found = ("a table", "images") if is_table else ("images", "a table")
+            raise DataError(f"the model was fitted to {fitted}, and this is {found}")
+        if isinstance(inputs, Images) or not inputs.unnamed or _features(inputs) == self.n_features_in_:
+            return cast(Any, self.inputs_).encode(inputs)
+        raise DataError(
+            f"X has {_features(inputs)} features, but {type(self).__name__} is expecting {self.n_features_in_} "
+            "features as input"
+        )
+
+    def _ask(self, question: Callable[..., Array], X: Any) -> np.ndarray:
+        """What the model says of each event."""
+        check_is_fitted(self)
+        return in_blocks(question, self.model_, self._encoded(read_inputs(X, self.inputs_)[0]))
+
+    def _golden_events(self) -> np.ndarray:
+        answers = self._golden_answers(np.random.default_rng(0))
+        return np.column_stack([answers, self.inputs_.golden(GOLDEN_EVENTS)])
+
+    def _golden_scores(self, events: np.ndarray) -> LogDensities:
+        return log_prob(self.model_, events[:, :1].astype(np.float32), self.inputs_.of_golden(events[:, 1:]))
+
+    def _save(self, folder: Path) -> SavedNetwork:
+        sha256 = write_arrays(folder / "weights.safetensors", named_arrays(self.model_))
+        answers = msgspec.Raw(msgspec.json.encode(self._save_answers()))
+        return SavedNetwork(self.inputs_, self.network_.layers, self._head, answers, sha256)  # pyright: ignore[reportArgumentType]
+
+    def _load(self, folder: Path, model: msgspec.Raw, load: Callable[[Path], Estimator]) -> None:
+        saved = parse_json(model, SavedNetwork, folder / "manifest.json")
+        inputs = saved.inputs
+        self.inputs_ = inputs
+        self.n_features_in_ = len(inputs.columns) if isinstance(inputs, Features) else math.prod(inputs.shape)
+        self._load_answers(saved.answers, folder / "manifest.json")
+        arrays = read_arrays(folder / "weights.safetensors", saved.sha256)
+        try:
+            if self._head != saved.head:
+                raise ValueError(f"its head is {saved.head}, and its answers make {self._head}")
+            components = members(saved.layers, saved.inputs.shape, saved.head, self.members, blank)
+        except (SettingError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
+            raise StoreError(f"{folder}: the saved layers do not make a network: {error}") from error
+        empty = Mixture(jnp.zeros(self.members), components)
+        self.model_, self.history_ = filled(empty, arrays, folder), ()
+
+    def _describe(self, train: Examples, validation: Examples) -> None:
+        """Keep the names of what was seen."""
+        self.inputs_ = fit_inputs(train.inputs, validation.inputs)
+        if isinstance(train.inputs, Table) and not train.inputs.unnamed:
+            self.feature_names_in_ = np.array(list(train.inputs.columns), object)
+        nothing = Dataset(np.empty((0, 1)), Schema.real([train.target]), train.name)
+        self._remember(nothing, _features(train.inputs))
+
+    @abstractmethod
+    def _golden_answers(self, rng: np.random.Generator) -> Float[np.ndarray, " events"]:
+        """Coded answers that a saved estimator is checked by."""
+
+    @abstractmethod
+    def _save_answers(self) -> msgspec.Struct:
+        """What is to be known of the answers when the estimator is read back."""
+
+    @abstractmethod
+    def _load_answers(self, saved: msgspec.Raw, path: Path) -> None:
+        """Read what `_save_answers` gave."""
+
+    def _check_settings(self) -> None:
+        super()._check_settings()
+        require(self, "validation_fraction", 0.0 < self.validation_fraction < 1.0, "between 0 and 1")
+        require(self, "max_steps", self.max_steps is None or self.max_steps >= 1, "None or at least 1")
+        for name in ("batch_size", "patience"):
+            require(self, name, getattr(self, name) >= 1, "at least 1")
+        for name, most in (("members", 1000), ("hidden", 10_000), ("depth", 100)):
+            value, or_none = getattr(self, name), "" if name == "members" else "None or "
+            fits = bool(or_none) if value is None else 1 <= value <= most
+            require(self, name, fits, f"{or_none}between 1 and {most}")
+        require(self, "waves", self.waves is None or 0 <= self.waves <= 1000, "None or between 0 and 1000")
+        require(self, "augment", all(each in get_args(Change) for each in self.augment), f"of {get_args(Change)}")
+        require(self, "learning_rate", self.learning_rate is None or self.learning_rate > 0.0, "None or above 0")
+        require(self, "dropout", 0.0 <= self.dropout < 1.0, "from 0 to less than 1")
+        require(self, "weight_decay", self.weight_decay is None or self.weight_decay >= 0.0, "None or at least 0")
+
+
+def _features(inputs: Table | Images) -> int:
+    """How many columns, or how many numbers an image."""
+    return len(inputs.columns) if isinstance(inputs, Table) else math.prod(inputs.X.shape[1:])

@@ -1,0 +1,162 @@
+"""Neural classifier: the probability of each class, given an event, by a network."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import equinox as eqx
+import jax.numpy as jnp
+import msgspec
+import numpy as np
+from jaxtyping import Array, Float, Shaped
+from sklearn.base import ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+
+from landmass.core.distributions import Mixture
+from landmass.core.heads import Bernoulli, Categorical, ClassHead, Focal, Hinge
+from landmass.data.examples import Answers, Examples
+from landmass.errors import DataError, StoreError
+from landmass.estimator.base import require
+from landmass.estimator.conditional import ConditionalEstimator
+from landmass.store import parse_json
+from landmass.train.conditional import ConditionalLoss
+
+HEADS = {"categorical": Categorical, "bernoulli": Bernoulli, "focal": Focal, "hinge": Hinge}
+
+
+class Classes(msgspec.Struct, forbid_unknown_fields=True):
+    """What the manifest says of the answers.
+
+    Args:
+        classes: in the order of their numbers.
+        dtype: of an array of them.
+    """
+
+    classes: list[str | float | int | bool]
+    dtype: str
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class NeuralClassifier(ClassifierMixin, ConditionalEstimator):
+    """A network that gives the probabilities of classes; what it lowers in training is cross-entropy.
+
+    Args:
+        head: `categorical` and `bernoulli` (two classes, one output) maximise the likelihood: their losses are
+            cross-entropy and binary cross-entropy. `focal` looks away from events that are right already, `hinge` asks
+            for a margin; their probabilities come of the temperature that validation chooses.
+        class_weight: how much an event of each class counts in training; "balanced" makes all classes count alike.
+            Probabilities are then those of data in which classes are as frequent as they count.
+        label_smoothing: share of the labels that are taken as drawn at random.
+    """
+
+    head: Literal["categorical", "bernoulli", "focal", "hinge"] = "categorical"
+    class_weight: Mapping[Any, float] | Literal["balanced"] | None = None
+    label_smoothing: float = 0.0
+
+    def predict_proba(self, X: Any) -> Float[np.ndarray, "events classes"]:
+        """Probability of each class, in the order of `classes_`, shape (events, classes), float64.
+
+        Args:
+            X: events, in any form that `fit` takes.
+        """
+        found = self._ask(_probabilities, X).astype(np.float64)
+        return found / found.sum(axis=1, keepdims=True)
+
+    def predict(self, X: Any) -> Shaped[np.ndarray, " events"]:
+        """The most likely class of each event.
+
+        Args:
+            X: events, in any form that `fit` takes.
+        """
+        likeliest = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[likeliest]
+
+    @property
+    def _head(self) -> ClassHead:
+        return HEADS[self.head](len(self.classes_))
+
+    @property
+    def _log_det(self) -> float:
+        return 0.0
+
+    def _learn_answers(self, train: Examples, validation: Examples) -> None:
+        answers = np.concatenate([train.answers, validation.answers])
+        try:
+            check_classification_targets(answers if answers.dtype != object else answers.astype(str))
+        except ValueError as error:
+            raise DataError(f"the target {train.target!r} holds no classes: {error}; use NeuralRegressor") from error
+        try:
+            self.classes_ = np.unique(answers)
+        except TypeError as error:
+            raise DataError(
+                f"the target {train.target!r} holds words and numbers; make all of them one kind"
+            ) from error
+        if len(self.classes_) < 2:
+            raise DataError(
+                f"the target {train.target!r} has one class only: {self.classes_.tolist()[0]!r}; a classifier needs "
+                "two or more"
+            )
+        if self.head == "bernoulli" and len(self.classes_) > 2:
+            raise DataError(f"the bernoulli head tells two classes apart, and there are {len(self.classes_)}")
+        self._class_weights = self._weigh(np.unique(answers, return_counts=True)[1])
+
+    def _coded(self, answers: Answers) -> Float[np.ndarray, "events 1"]:
+        places = {each: i for i, each in enumerate(self.classes_.tolist())}
+        codes = np.array([places.get(answer, -1) for answer in answers.tolist()], np.float32)
+        if (codes < 0).any():
+            unknown = answers.tolist()[int((codes < 0).argmax())]
+            raise DataError(f"class {unknown!r} was not in the training data (there are: {list(places)})")
+        return codes[:, None]
+
+    def _weights(self, answers: Float[np.ndarray, "events 1"]) -> Float[np.ndarray, " events"]:
+        return self._class_weights[answers[:, 0].astype(int)]
+
+    def _loss(self) -> ConditionalLoss:
+        weights = () if self.class_weight is None else tuple(self._class_weights.tolist())
+        return ConditionalLoss(self.label_smoothing, weights, tuple(self.augment))
+
+    def _weigh(self, counts: Shaped[np.ndarray, " classes"]) -> Float[np.ndarray, " classes"]:
+        """How much an event of each class counts: 1 on average."""
+        known = self.classes_.tolist()
+        if self.class_weight is None:
+            return np.ones(len(counts))
+        if self.class_weight == "balanced":
+            weights = 1.0 / np.maximum(counts, 1)
+        else:
+            unknown = set(self.class_weight) - set(known)
+            require(self, "class_weight", not unknown, f"of the classes {known}")
+            weights = np.array([float(self.class_weight.get(each, 1.0)) for each in known])
+        require(self, "class_weight", float(weights @ counts) > 0.0, "above 0 for some class of the data")
+        return weights * counts.sum() / (weights @ counts)
+
+    def _golden_answers(self, rng: np.random.Generator) -> Float[np.ndarray, " events"]:
+        return (np.arange(8) % len(self.classes_)).astype(np.float64)
+
+    def _save_answers(self) -> Classes:
+        return Classes(self.classes_.tolist(), self.classes_.dtype.str)
+
+    def _load_answers(self, saved: msgspec.Raw, path: Path) -> None:
+        found = parse_json(saved, Classes, path)
+        try:
+            self.classes_ = np.array(found.classes, dtype=np.dtype(found.dtype))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise StoreError(f"{path}: the classes are not of type {found.dtype}: {error}") from error
+        if len(set(found.classes)) < 2:
+            raise StoreError(f"{path}: a classifier has two classes or more, not {found.classes}")
+
+    def _check_settings(self) -> None:
+        super()._check_settings()
+        require(self, "label_smoothing", 0.0 <= self.label_smoothing < 1.0, "from 0 to less than 1")
+        if isinstance(self.class_weight, Mapping):
+            fine = all(np.isfinite(weight) and weight >= 0.0 for weight in self.class_weight.values())
+            require(self, "class_weight", fine, "of numbers from 0")
+
+
+def _probabilities(model: Mixture, context: Array) -> Float[Array, "events classes"]:
+    """The members' average."""
+
+    def of_one(part: Any) -> Array:
+        return part.head.probabilities(part.outputs(context), part.temperature.numbers)
+
+    return jnp.mean(eqx.filter_vmap(of_one)(model.components), axis=0)

@@ -1,0 +1,92 @@
+"""Architectures by name: layers for events of a shape."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from landmass.nn.base import Layer, Shape
+from landmass.nn.layers import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, GlobalMean, Waves
+from landmass.nn.network import AnyLayer, Residual
+
+
+class Sizes(NamedTuple):
+    """What an architecture leaves open.
+
+    Args:
+        hidden: units of each hidden layer of `mlp`; channels of the first layers of `cnn` and `resnet`.
+        depth: hidden layers of `mlp`; blocks of `cnn` and `resnet`, each half as large and twice as deep as the last.
+        activation: between the layers.
+        batch_norm: whether to normalise before each activation.
+        dropout: chance of a number before the last layer (in `mlp` before each) to be dropped in training.
+        waves: cosines by which `mlp` sees each column besides itself.
+    """
+
+    hidden: int
+    depth: int
+    activation: Activation
+    batch_norm: bool
+    dropout: float
+    waves: int
+
+    @property
+    def between(self) -> list[AnyLayer]:
+        """What follows a product."""
+        return [BatchNorm(), self.activation] if self.batch_norm else [self.activation]
+
+    @property
+    def dropped(self) -> list[AnyLayer]:
+        """What precedes the last product."""
+        return [Dropout(self.dropout)] if self.dropout > 0.0 else []
+
+    def conv(self, channels: int, stride: int = 1) -> list[AnyLayer]:
+        """A convolution and what follows it."""
+        return [Conv(channels, stride=stride, bias=not self.batch_norm), *self.between]
+
+
+def by_name(name: str, shape: Shape, outputs: int, sizes: Sizes) -> tuple[Layer, ...]:
+    """The layers of an architecture.
+
+    Args:
+        name: a key of `ARCHITECTURES`.
+        shape: of one event.
+        outputs: numbers that come out.
+        sizes: what it leaves open.
+    """
+    return (*ARCHITECTURES[name](shape, sizes), Dense(outputs))
+
+
+def _linear(shape: Shape, sizes: Sizes) -> list[AnyLayer]:
+    return [Flatten()] if len(shape) > 1 else []
+
+
+def _mlp(shape: Shape, sizes: Sizes) -> list[AnyLayer]:
+    layers: list[AnyLayer] = [Flatten()] if len(shape) > 1 else [Waves(sizes.waves)] if sizes.waves else []
+    for _ in range(sizes.depth):
+        layers += [Dense(sizes.hidden), *sizes.between, *sizes.dropped]
+    return layers
+
+
+def _cnn(shape: Shape, sizes: Sizes) -> list[AnyLayer]:
+    layers: list[AnyLayer] = []
+    for block in range(sizes.depth):
+        layers += [*sizes.conv(sizes.hidden * 2**block), *sizes.conv(sizes.hidden * 2**block, stride=2)]
+    return [*layers, Flatten(), *sizes.dropped]
+
+
+def _resnet(shape: Shape, sizes: Sizes) -> list[AnyLayer]:
+    layers = sizes.conv(sizes.hidden)
+    for block in range(sizes.depth):
+        channels = sizes.hidden * 2**block
+        for stride in (1 if block == 0 else 2, 1):
+            last = Conv(channels, bias=not sizes.batch_norm)
+            inside = (*sizes.conv(channels, stride), last, *([BatchNorm()] if sizes.batch_norm else []))
+            layers += [Residual(inside), sizes.activation]
+    return [*layers, GlobalMean(), *sizes.dropped]
+
+
+ARCHITECTURES: dict[str, Callable[[Shape, Sizes], list[AnyLayer]]] = {
+    "linear": _linear,
+    "mlp": _mlp,
+    "cnn": _cnn,
+    "resnet": _resnet,
+}
+"""Name -> maker of the layers before the last; `by_name` adds that one."""

@@ -1,0 +1,102 @@
+"""The density of an answer, given an event: a network whose outputs a head takes; and the loss it is trained by."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from landmass.core.capabilities import AbstractDensity, Context
+from landmass.core.distributions import Mixture
+from landmass.core.heads import Head
+from landmass.nn.augment import Change, augmented
+from landmass.nn.base import Layer, Make
+from landmass.nn.network import Network, Running
+from landmass.train.rows import Batch
+from landmass.types import Key, Scalar
+
+
+class Conditional(AbstractDensity):
+    """One member: the density of an answer, given an event as its context.
+
+    Args:
+        network: from an event to the head's numbers.
+        temperature: how much less certain to be than the network; validation chooses it.
+        head: which distribution the numbers are of.
+    """
+
+    network: Network
+    temperature: Running
+    head: Head = eqx.field(static=True)
+
+    def log_prob(self, x: Array, context: Context = None) -> Scalar:
+        return self.log_probs(x[None], None if context is None else context[None])[0]
+
+    def log_probs(self, x: Array, context: Context = None) -> Float[Array, " events"]:
+        """Log-densities of answers, shape (events, 1), each given its own event of the context."""
+        return self.head.log_probs(self.outputs(context), x[:, 0], self.temperature.numbers)
+
+    def sample(self, key: Key, context: Context = None) -> Array:
+        return self.head.draw(self.outputs(None if context is None else context[None]), key, self.temperature.numbers)
+
+    def outputs(self, context: Context) -> Float[Array, "events outputs"]:
+        """The network's, in test mode."""
+        if context is None:
+            raise TypeError("a conditional density needs the events that its answers are given")
+        return self.network(context.astype(jnp.float32))
+
+
+@dataclass(frozen=True)
+class ConditionalLoss:
+    """The head's mean loss of a batch, the network being in train mode.
+
+    Args:
+        smoothing: share of labels that are taken as drawn at random.
+        class_weights: how much an event of each class counts; empty counts all alike.
+        augment: how images are changed at random.
+    """
+
+    smoothing: float = 0.0
+    class_weights: tuple[float, ...] = ()
+    augment: tuple[Change, ...] = ()
+
+    def __call__(self, model: Conditional, batch: Batch, key: Key) -> tuple[Scalar, Conditional]:
+        assert batch.context is not None
+        y = batch.x[:, 0]
+        change, noise = jax.random.split(key)
+        events = batch.context.astype(jnp.float32)
+        events = augmented(events, self.augment, change) if self.augment else events
+        outputs, network = model.network.train(events, noise)
+        head: Any = model.head
+        losses = head.smoothed(outputs, y, self.smoothing) if self.smoothing else head.losses(outputs, y)
+        if self.class_weights:
+            losses = losses * jnp.asarray(self.class_weights)[y.astype(jnp.int32)]
+        return losses.mean(), eqx.tree_at(lambda m: m.network.running, model, network.running)
+
+
+def members(layers: Sequence[Layer], shape: tuple, head: Head, members: int, make: Make) -> Conditional:
+    """Members side by side, as one whose arrays carry a leading axis."""
+    made = [Conditional(Network.fresh(layers, shape, make), Running(make(1.0, ())), head) for _ in range(members)]
+    return jax.tree.map(_stacked, *made)
+
+
+def _stacked(*leaves: Any) -> Any:
+    if isinstance(leaves[0], jax.ShapeDtypeStruct):
+        return jax.ShapeDtypeStruct((len(leaves), *leaves[0].shape), leaves[0].dtype)
+    return jnp.asarray(np.stack([np.asarray(leaf) for leaf in leaves]))
+
+
+def outputs(model: Mixture, context: Array) -> Float[Array, "events members outputs"]:
+    """The members' outputs."""
+    return eqx.filter_vmap(lambda part: part.outputs(context), out_axes=1)(model.components)
+
+
+@eqx.filter_jit
+def tempered_score(head: Head, outputs: Array, y: Array, share: Array, temperature: Array) -> Scalar:
+    """Mean log-density of answers, each with its share, under the members' average, at a temperature."""
+    each = jax.vmap(lambda one: head.log_probs(one, y, temperature), in_axes=1)(outputs)
+    return share @ jax.nn.logsumexp(each, axis=0) - jnp.log(len(each))

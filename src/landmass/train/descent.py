@@ -1,0 +1,228 @@
+"""Gradient descent: the learner that follows stochastic gradients of a loss, for several members side by side."""
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, cast
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Integer
+
+from landmass.core.capabilities import AbstractModel
+from landmass.core.distributions import Mixture
+from landmass.nn.network import Running
+from landmass.train.learner import Learner
+from landmass.train.rows import Batch, Rows
+from landmass.types import Key, Scalar, Tree
+
+# Members whose batches hold fewer numbers than this take a step side by side, others one after the other: a batched
+# product of small matrices saves calls, one of large matrices is slower on a CPU than as many products.
+MANY_NUMBERS = 1024
+
+
+Schedule = Literal["cosine", "linear", "constant"]
+"""How a learning rate falls after its rise."""
+
+
+def gradient(
+    members: Callable[[Key], AbstractModel],
+    loss: Callable[[Any, Batch, Key], tuple[Scalar, Any]],
+    optimiser: optax.GradientTransformation,
+    *,
+    learning_rate: float,
+    max_steps: int,
+    batch_size: int,
+    patience: int | None,
+    average: float = 0.0,
+    chunk_steps: int = 100,
+    schedule: Schedule = "cosine",
+    decay: float = 0.0,
+    in_shape: bool = False,
+) -> Learner:
+    """A learner that follows stochastic gradients of a loss, for several members side by side.
+
+    The learning rate rises over 50 steps, and falls to a hundredth at `max_steps`.
+
+    Args:
+        members: the first models, as one whose arrays carry a leading axis of members.
+        loss: mean loss of a batch, and the model with its running statistics after it; equal for each fit, as
+            functions at module level are, or each fit compiles anew.
+        optimiser: an Optax transformation that leaves the learning rate to us; the same object for each fit, or each
+            fit compiles anew.
+        learning_rate: its greatest value.
+        max_steps: the most steps.
+        batch_size: events a step and member, drawn with replacement.
+        patience: chunks without improvement before stopping; None goes on to the end.
+        average: decay of the running average of the weights that is validated and kept; 0 keeps the last weights.
+        chunk_steps: steps between looks at the validation score.
+        schedule: how the learning rate falls: along a cosine, along a line, or not at all.
+        decay: share of the weights of products that a step of learning rate 1 takes off them.
+        in_shape: whether the optimiser needs the weights in their shapes; all others are faster on a single row.
+    """
+
+    def init(key: Key) -> "Descent":
+        models = members(key)
+        weights, rest = parted(models)
+        leaves, structure = jax.tree.flatten(weights)
+        form, count = Form(structure, tuple(leaf.shape[1:] for leaf in leaves)), len(leaves[0])
+        flat, moments = _first_moments(optimiser, form if in_shape else None, leaves)
+        rate = jnp.full(count, learning_rate, jnp.float32)
+        steps = jnp.full(count, max_steps), jnp.zeros(count, jnp.int32)
+        return Descent(rest, flat, flat, moments, rate, *steps, form)
+
+    step = _GradientStep(loss, optimiser, batch_size, average, schedule, decay, in_shape)
+    return Learner(init, step, _ensemble, max_steps, chunk_steps, patience=patience, slow_down=_slow_down)
+
+
+@eqx.filter_jit
+def _first_moments(
+    optimiser: optax.GradientTransformation, form: "Form | None", leaves: list[Array]
+) -> tuple[Array, Tree]:
+    flat = jnp.concatenate([leaf.reshape(len(leaf), -1) for leaf in leaves], axis=1)
+    return flat, eqx.filter_vmap(lambda one: optimiser.init(one if form is None else form.nest(one)))(flat)
+
+
+class Form(NamedTuple):
+    """How a model's weights lie in a row of numbers.
+
+    Args:
+        structure: the nest they are taken from.
+        shapes: of its arrays, one after the other.
+    """
+
+    structure: Any
+    shapes: tuple[tuple[int, ...], ...]
+
+    def nest(self, flat: Float[Array, " weights"]) -> Tree:
+        """The nest of weights."""
+        ends = itertools.accumulate(math.prod(shape) for shape in self.shapes)
+        starts = itertools.pairwise([0, *ends])
+        leaves = [flat[a:b].reshape(shape) for (a, b), shape in zip(starts, self.shapes, strict=True)]
+        return jax.tree.unflatten(self.structure, leaves)
+
+    @property
+    def in_products(self) -> Float[np.ndarray, " weights"]:
+        """Which weights stand in a product, and are no bias or scale: 1 for these, 0 for the others."""
+        return np.concatenate([np.full(math.prod(shape), len(shape) > 1, np.float32) for shape in self.shapes])
+
+
+def _flat(nest: Tree) -> Float[Array, " weights"]:
+    return jnp.concatenate([leaf.reshape(-1) for leaf in jax.tree.leaves(nest)])
+
+
+class Descent(eqx.Module):
+    """State of a gradient learner; all arrays have a leading axis of members.
+
+    Weights lie in one row: an update of many small arrays would take as long as the gradient.
+
+    Args:
+        rest: the models without their weights, but with their running statistics.
+        weights: of the models being trained.
+        average: running average of the weights.
+        moments: the optimiser's state.
+        rate: the greatest learning rate.
+        max_steps: steps after which the learning rate has fallen.
+        steps: steps taken.
+        form: how the weights lie.
+    """
+
+    rest: Tree
+    weights: Float[Array, "*members weights"]
+    average: Float[Array, "*members weights"]
+    moments: Tree
+    rate: Float[Array, "..."]
+    max_steps: Integer[Array, "..."]
+    steps: Integer[Array, "..."]
+    form: Form = eqx.field(static=True)
+
+
+@dataclass(frozen=True)
+class _GradientStep:
+    loss: Callable
+    optimiser: optax.GradientTransformation
+    batch_size: int
+    average: float
+    schedule: Schedule
+    decay: float
+    in_shape: bool
+
+    def __call__(self, state: Descent, rows: Rows, key: Key) -> tuple[Descent, Array]:
+        keys = jax.random.split(key, state.rate.size)
+        beside = 0 if rows.context is None else math.prod(rows.context.shape[1:])
+        if keys.size > 1 and self.batch_size * (rows.x.shape[1] + beside) <= MANY_NUMBERS:
+            return eqx.filter_vmap(self._one, in_axes=(eqx.if_array(0), None, 0))(state, rows, keys)
+        arrays, rest = eqx.partition(state, eqx.is_array)
+
+        def one(member: tuple[Tree, Key]) -> tuple[Tree, Scalar]:
+            fresh, loss = self._one(eqx.combine(member[0], rest), rows, member[1])
+            return eqx.filter(fresh, eqx.is_array), loss
+
+        arrays, losses = jax.lax.map(one, (arrays, keys))
+        return eqx.combine(arrays, rest), losses
+
+    def _one(self, state: Descent, rows: Rows, key: Key) -> tuple[Descent, Scalar]:
+        draw, noise = jax.random.split(key)
+        drawn = jax.random.randint(draw, (self.batch_size,), 0, rows.n)
+        batch = Batch(rows.x[drawn], None if rows.context is None else rows.context[drawn])
+
+        def objective(weights: Tree) -> tuple[Scalar, Tree]:
+            loss, after = self.loss(eqx.combine(weights, state.rest), batch, noise)
+            return loss, parted(after)[1]
+
+        (loss, rest), slopes = eqx.filter_value_and_grad(objective, has_aux=True)(state.form.nest(state.weights))
+        slope, weights = (slopes, state.form.nest(state.weights)) if self.in_shape else (_flat(slopes), state.weights)
+        # Optax multiplies its integer step count with floats.
+        with jax.numpy_dtype_promotion("standard"):
+            update, moments = cast(tuple[Any, Tree], self.optimiser.update(slope, state.moments, weights))
+        update = _flat(update) if self.in_shape else update
+        if self.decay:
+            update = update + self.decay * state.form.in_products * state.weights
+        step, max_steps = state.steps.astype(loss.dtype), state.max_steps.astype(loss.dtype)
+        rate = state.rate * _schedule(self.schedule, step, max_steps)
+        weights = state.weights - rate * update
+        # Early on the average is short, so that it is not of the random first weights.
+        decay = jnp.minimum(self.average, step / (step + 10.0))
+        average = weights + decay * (state.average - weights)
+        last = state.rate, state.max_steps, state.steps + 1, state.form
+        return Descent(rest, weights, average, moments, *last), loss
+
+
+def parted(models: Any) -> tuple[Any, Any]:
+    """A model's weights, which gradients move, and the rest of it, running statistics among it."""
+    leaves = jax.tree.map(
+        lambda node: not isinstance(node, Running) and eqx.is_inexact_array(node),
+        models,
+        is_leaf=lambda node: isinstance(node, Running),
+    )
+    return eqx.partition(models, leaves)
+
+
+def _schedule(kind: Schedule, step: Scalar, max_steps: Scalar) -> Scalar:
+    """Share of the learning rate: a linear rise over 50 steps, or half of a short training, then a fall to 0.01."""
+    rise = jnp.maximum(jnp.minimum(50.0, max_steps / 2.0), 1.0)
+    fallen = jnp.clip((step - rise) / jnp.maximum(max_steps - rise, 1.0), 0.0, 1.0)
+    left = {
+        "cosine": 0.01 + 0.99 * 0.5 * (1.0 + jnp.cos(jnp.pi * fallen)),
+        "linear": 1.0 - 0.99 * fallen,
+        "constant": jnp.ones(()),
+    }
+    return jnp.minimum((step + 1.0) / rise, left[kind])
+
+
+def _ensemble(state: Descent) -> Mixture:
+    """The average of the members' densities."""
+    return Mixture(jnp.zeros_like(state.rate), _models(state))
+
+
+@eqx.filter_jit
+def _models(state: Descent) -> Any:
+    return eqx.combine(jax.vmap(state.form.nest)(state.average), state.rest)
+
+
+def _slow_down(state: Descent, factor: float) -> Descent:
+    return eqx.tree_at(lambda s: s.rate, state, state.rate * factor)
