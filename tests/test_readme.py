@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image
 from pyarrow import parquet
 
 import landmass
@@ -31,6 +32,26 @@ def test_pieces_and_weights_are_taken_as_shown(tmp_path, monkeypatch):
     examples = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     example = next(each for each in examples if "landmass.pieces" in each)
     exec(example, {"landmass": landmass, "X": rng.normal(size=(50, 1)), "counts": rng.integers(0, 3, 50)})
+
+
+def test_folder_of_pictures_becomes_a_saved_model_in_ten_lines(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    faces = landmass.portraits(300)
+    (tmp_path / "photos").mkdir()
+    for i, image in enumerate(faces.X):
+        Image.fromarray(image).save(tmp_path / "photos" / f"{i}.png")
+    Image.fromarray(faces.X[0]).resize((50, 40)).save(tmp_path / "new_face.png")
+    lines = [f"{i}.png,{said}" for i, said in enumerate(faces.labels["smiling"])]
+    (tmp_path / "photos" / "labels.csv").write_text("\n".join(["file,smiling", *lines]))
+    examples = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    example = next(each for each in examples if "NeuralClassifier" in each)
+    assert len([line for line in example.splitlines() if line]) <= 10
+    names = {}
+    exec(example.replace("NeuralClassifier(", "NeuralClassifier(max_steps=5, hidden=4, depth=2, "), names)
+    assert "expected calibration error of 'yes'" in capsys.readouterr().out
+    again = landmass.load(tmp_path / "smiling").predict_proba(str(tmp_path / "new_face.png"))
+    np.testing.assert_array_equal(again, names["model"].predict_proba("new_face.png"))
+    assert again.shape == (1, 2)
 
 
 @pytest.mark.parametrize("command", ["make hello", "make test"])

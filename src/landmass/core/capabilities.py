@@ -15,12 +15,12 @@ from typing import Literal
 
 import equinox as eqx
 import jax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Shaped
 
 from landmass.types import HostEvents, Key, LogDensities, Scalar
 
 Likelihood = Literal["exact", "lower_bound", "estimate", "none"]
-Context = Float[Array, "..."] | None
+Context = Shaped[Array, "..."] | None
 
 
 class AbstractModel(eqx.Module):
@@ -43,8 +43,13 @@ class AbstractDensity(AbstractModel):
         """Log-density of one event, in nats, with respect to the base measure of the model's space."""
 
     def log_probs(self, x: Array, context: Context = None) -> Float[Array, " events"]:
-        """Log-densities of events, shape (events, …); overridden where there is a faster way than one by one."""
-        return jax.vmap(lambda event: self.log_prob(event, context))(x)
+        """Log-densities of events, shape (events, …); overridden where there is a faster way than one by one.
+
+        A density that is given something is given it for each event: the context has a row an event here.
+        """
+        if context is not None:
+            return jax.vmap(self.log_prob)(x, context)
+        return jax.vmap(self.log_prob)(x)
 
     def quick_log_probs(self, x: HostEvents) -> LogDensities | None:
         """The same for many events by another way, NaN for those it cannot serve; None where it would not pay."""

@@ -11,6 +11,7 @@ from jaxtyping import Float, Shaped
 from sklearn.exceptions import DataConversionWarning
 
 from landmass.data import delimited, images, tables
+from landmass.data.batches import split_rows
 from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.features import Features, Table
 from landmass.data.images import Images, PixelInputs
@@ -53,6 +54,16 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.answers)
+
+    def split(self, test: float = 0.2, *, seed: int = 0) -> tuple[Self, Self]:
+        """Examples to learn from, and a share of them to be kept for the test; copies of an event stay on one side.
+
+        Args:
+            test: the share.
+            seed: seed of the choice.
+        """
+        parts = split_rows(self.inputs.copies(), seed, 0.0, test)
+        return self.take(parts.train), self.take(parts.test)
 
     def take(self, rows: Shaped[np.ndarray, " chosen"]) -> Self:
         """The examples of some rows."""
@@ -105,18 +116,35 @@ def read_examples(X: Any, y: Any) -> Examples:
     return Examples(inputs, answers, target, name)
 
 
-def examples(name: str, *, n: int | None = None, seed: int = 0) -> Examples:
-    """Make examples of a built-in data set.
+def examples(
+    source: Any,
+    target: Any = None,
+    *,
+    n: int | None = None,
+    seed: int = 0,
+    size: int | tuple[int, int] | None = None,
+    grey: bool | None = None,
+) -> Examples:
+    """Read events with the answers that a predictor is to give of them.
 
     Args:
-        name: a key of `EXAMPLES`.
-        n: how many; None makes the data set's own number.
-        seed: seed of the draw.
+        source: the path of a table, or of a folder or ZIP archive of pictures; an array or a table; or the name of
+            built-in examples (`landmass datasets` lists them).
+        target: the name of the column or label that holds the answers, or the answers themselves; images with one label
+            alone, and built-in examples, need none.
+        n: how many built-in examples to make.
+        seed: seed of making them.
+        size: height and width to bring all pictures to; one number makes squares.
+        grey: whether to make all pictures grey; None does so if all are.
     """
-    if name not in EXAMPLES:
-        raise SettingError(f"no built-in examples are called {name!r} (there are: {', '.join(EXAMPLES)})")
-    made = EXAMPLES[name].make(EXAMPLES[name].n if n is None else n, seed)
-    return Examples(made.inputs, made.answers, made.target, name, made.chances)
+    if isinstance(source, str) and source in EXAMPLES and target is None:
+        made = EXAMPLES[source].make(EXAMPLES[source].n if n is None else n, seed)
+        return Examples(made.inputs, made.answers, made.target, source, made.chances)
+    if n is not None:
+        raise SettingError(f"n counts built-in examples ({', '.join(EXAMPLES)}); {str(source)[:80]!r} are not such")
+    if isinstance(source, str | Path) and (size is not None or grey is not None):
+        source = images.read_images(Path(source), size=size, grey=grey)
+    return read_examples(source, target)
 
 
 def read_inputs(X: Any, like: Inputs | None = None) -> tuple[Table | Images, str]:

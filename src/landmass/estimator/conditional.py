@@ -178,7 +178,7 @@ class ConditionalEstimator(Estimator, ABC):
         self.history_ = outcome.history
         return self
 
-    def log_prob(self, X: Any, y: Any) -> LogDensities:
+    def log_prob(self, X: Any, y: Any = None) -> LogDensities:
         """Log p(y | x) of each event, in nats: per unit of the answer, or of its class.
 
         Args:

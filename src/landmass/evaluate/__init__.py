@@ -1,5 +1,6 @@
 """What a density is worth: by its numbers, never by its family."""
 
+from landmass.evaluate.calibration import calibration
 from landmass.evaluate.check import check_density
 
-__all__ = ["check_density"]
+__all__ = ["calibration", "check_density"]

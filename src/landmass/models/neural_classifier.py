@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from landmass.core.distributions import Mixture
 from landmass.core.heads import Bernoulli, Categorical, ClassHead, Focal, Hinge
-from landmass.data.examples import Answers, Examples
+from landmass.data.examples import Answers, Examples, read_examples
 from landmass.errors import DataError, StoreError
 from landmass.estimator.base import require
 from landmass.estimator.conditional import ConditionalEstimator
@@ -71,6 +71,17 @@ class NeuralClassifier(ClassifierMixin, ConditionalEstimator):
         """
         likeliest = self.predict_proba(X).argmax(axis=1)
         return self.classes_[likeliest]
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """The share of events whose class is right.
+
+        Args:
+            X: events, in any form that `fit` takes.
+            y: the answers, as in `fit`.
+            sample_weight: how much each event counts.
+        """
+        examples = read_examples(X, y)
+        return float(super().score(examples, examples.answers, sample_weight))
 
     @property
     def _head(self) -> ClassHead:

@@ -17,7 +17,7 @@ from landmass.core.distributions import Mixture
 from landmass.core.heads import Gaussian, GaussianMixture, Laplace, NumberHead
 from landmass.core.many import in_blocks
 from landmass.data.dataset import as_float64
-from landmass.data.examples import Answers, Examples, read_inputs
+from landmass.data.examples import Answers, Examples, read_examples, read_inputs
 from landmass.data.schema import Schema
 from landmass.data.space import Space
 from landmass.errors import DataError, SettingError, StoreError
@@ -71,6 +71,17 @@ class NeuralRegressor(RegressorMixin, ConditionalEstimator):
         shares = np.tile(asked.astype(np.float32), (len(context), 1))
         found = in_blocks(_quantiles, self.model_, context, shares)
         return np.column_stack([self._in_units(column) for column in found.T])
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """The share of the answers' variance that the expected answers explain (R²).
+
+        Args:
+            X: events, in any form that `fit` takes.
+            y: the answers, as in `fit`.
+            sample_weight: how much each event counts.
+        """
+        examples = read_examples(X, y)
+        return float(super().score(examples, examples.answers, sample_weight))
 
     @property
     def _head(self) -> NumberHead:

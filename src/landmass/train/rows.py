@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Integer, Shaped
 
-# Rows that a pass adds up at a time: bounds the memory of a pass.
-BLOCK = 4096
+# Rows that a pass adds up at a time: what they need besides fits a core's cache.
+BLOCK = 512
 
 Block = tuple[Float[np.ndarray, "events columns"], Float[np.ndarray, " events"]]
 """Coordinates of some events, with their weights."""

@@ -1,0 +1,77 @@
+"""Calibration: do events of probability p come as often as p says?"""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+from jaxtyping import Bool, Float
+
+from landmass.data.examples import read_examples
+from landmass.errors import DataError
+
+
+class Calibration(msgspec.Struct, frozen=True):
+    """How probabilities compare with frequencies.
+
+    Args:
+        error: the expected calibration error: the mean distance of the two, each bin by its number of events.
+        probability: mean of each bin, from small to large.
+        frequency: share of each bin's events that came.
+        count: events a bin.
+        of: what the probability is of.
+    """
+
+    error: float
+    probability: tuple[float, ...]
+    frequency: tuple[float, ...]
+    count: tuple[int, ...]
+    of: str
+
+    def __str__(self) -> str:
+        rows = zip(self.probability, self.frequency, self.count, strict=True)
+        lines = [f"{p:11.3f}  {f:9.3f}  {n:6,}" for p, f, n in rows]
+        head = f"expected calibration error of {self.of}: {self.error:.4f}"
+        return "\n".join([head, "probability  frequency  events", *lines])
+
+
+def calibration(model: Any, X: Any, y: Any = None, bins: int = 15) -> Calibration:
+    """Compare a classifier's probabilities with what came, in bins of equally many events.
+
+    With two classes the probability is that of the second one; with more, that of the class thought most likely.
+
+    Args:
+        model: anything with `classes_` and `predict_proba`.
+        X: held-out events, as `fit` takes them.
+        y: their classes, as `fit` takes them.
+        bins: how many.
+
+    Source: Naeini, Cooper & Hauskrecht 2015; Guo, Pleiss, Sun & Weinberger 2017.
+    """
+    examples = read_examples(X, y)
+    chances = np.asarray(model.predict_proba(X), np.float64)
+    classes = np.asarray(model.classes_)
+    if chances.shape[1] == 2:
+        return reliability(chances[:, 1], examples.answers == classes[1], f"{classes.tolist()[1]!r}", bins)
+    likeliest = chances.argmax(axis=1)
+    return reliability(chances.max(axis=1), classes[likeliest] == examples.answers, "the likeliest class", bins)
+
+
+def reliability(
+    probability: Float[np.ndarray, " events"], came: Bool[np.ndarray, " events"], of: str, bins: int
+) -> Calibration:
+    """Compare probabilities of one thing with whether it came.
+
+    Args:
+        probability: one an event.
+        came: whether it did.
+        of: what the probability is of.
+        bins: how many, of equally many events.
+    """
+    if len(came) < bins:
+        raise DataError(f"{len(came)} events do not fill {bins} bins; give more events, or fewer bins")
+    parts = np.array_split(np.argsort(probability, kind="stable"), bins)
+    said = np.array([probability[part].mean() for part in parts])
+    found = np.array([came[part].mean() for part in parts])
+    count = np.array([len(part) for part in parts])
+    error = float(count @ np.abs(said - found)) / len(came)
+    return Calibration(error, tuple(said.tolist()), tuple(found.tolist()), tuple(count.tolist()), of)
