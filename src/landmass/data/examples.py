@@ -168,6 +168,9 @@ def read_inputs(X: Any, like: Inputs | None = None) -> tuple[Table | Images, str
 
 
 def _read_path(path: Path, like: Inputs | None) -> Table | Images:
+    if not path.exists() and not path.is_symlink():
+        known = ", ".join(EXAMPLES)
+        raise DataError(f"there is no file or folder {path}, and no built-in examples of that name (there: {known})")
     ending = path.suffix.lower()
     is_run = (path / "manifest.json").exists()
     if (path.is_dir() and not is_run) or ending in (".zip", *images.PICTURES):

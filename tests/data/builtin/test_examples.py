@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 import landmass
-from landmass import SettingError
+from landmass import DataError, SettingError
 from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.builtin.portraits import RANGES, draw
 
@@ -110,5 +110,7 @@ def test_faces_that_cannot_be_drawn_are_refused(wrong):
 
 
 def test_unknown_examples_are_named():
-    with pytest.raises(SettingError, match="no built-in examples are called 'cats'"):
+    with pytest.raises(DataError, match=r"no file or folder cats, and no built-in examples of that name .*visitors"):
         landmass.examples("cats")
+    with pytest.raises(SettingError, match="n counts built-in examples"):
+        landmass.examples("cats", n=10)
