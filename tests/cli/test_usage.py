@@ -113,6 +113,11 @@ def test_families_lists_all_and_one_in_detail(call: Call):
     assert "share of the events" in detail
 
 
+def test_examples_are_listed_with_their_number(call: Call):
+    visitors = next(line for line in call("datasets").out.splitlines() if line.startswith("visitors"))
+    assert visitors.split()[1] == "10,000"
+
+
 def test_datasets_are_listed_with_their_entropy(call: Call):
     land = next(line for line in call("datasets").out.splitlines() if line.startswith("land"))
     assert "9.97" in land

@@ -3,6 +3,7 @@
 import typer
 
 from landmass.data.builtin import DATASETS
+from landmass.data.builtin.examples import EXAMPLES
 
 
 def list_datasets() -> None:
@@ -12,7 +13,14 @@ def list_datasets() -> None:
         truth = entry.make()
         columns = ", ".join(truth.schema.names)
         rows.append((name, f"{entry.n:,}", f"{truth.entropy:.4f}", columns, entry.description))
+    _print(rows)
+    typer.echo("\nEntropies are in nats; no density can score better than minus the entropy.")
+    typer.echo("\nWith answers to predict, in Python: landmass.examples(name)\n")
+    _print([(name, f"{entry.n:,}", entry.description) for name, entry in EXAMPLES.items()])
+
+
+def _print(rows: list[tuple[str, ...]]) -> None:
+    """Rows of cells, in columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         typer.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
-    typer.echo("\nEntropies are in nats; no density can score better than minus the entropy.")
