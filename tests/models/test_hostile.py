@@ -147,6 +147,8 @@ def folders(fitted, tmp_path_factory):
     X, small = data("plane").X, {"hidden": 4, "depth": 1, "max_steps": 5, "batch_norm": True}
     NeuralClassifier(**small).fit(X, X[:, 0] > 0.0).save(saved / "neural_classifier")
     NeuralRegressor(**small).fit(X, X[:, 0] ** 2).save(saved / "neural_regressor")
+    small["architecture"] = "resnet"
+    NeuralClassifier(**small).fit(landmass.examples("digits", n=50)).save(saved / "of_images")
     return saved
 
 
@@ -155,7 +157,7 @@ def test_mutated_folders_are_refused_or_read(hook, folders, count):
     rng, refused, read = random.Random(0), 0, 0
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for number in range(count):
-        family = rng.choice([*FAMILIES, "neural_classifier", "neural_regressor"])
+        family = rng.choice([*FAMILIES, "neural_classifier", "neural_regressor", "of_images"])
         folder = folders / family
         changed = rng.choice(sorted(folder.rglob("manifest.json"))).parent
         good = {path: path.read_bytes() for path in changed.iterdir() if path.is_file()}

@@ -67,6 +67,10 @@ AVERAGE = 0.99
 TEMPERATURES, PRIOR_EVENTS = (0.01, 20.0), 2.0
 
 
+# The most numbers of one event: a larger one was never fitted.
+MOST_NUMBERS = 100_000_000
+
+
 class SavedNetwork(msgspec.Struct, forbid_unknown_fields=True):
     """What the manifest says of a saved model.
 
@@ -306,8 +310,8 @@ class ConditionalEstimator(Estimator, ABC):
         return in_blocks(question, self.model_, self._encoded(read_inputs(X, self.inputs_)[0]))
 
     def _golden_events(self) -> np.ndarray:
-        answers = self._golden_answers(np.random.default_rng(0))
-        return np.column_stack([answers, self.inputs_.golden(GOLDEN_EVENTS)])
+        rows = self.inputs_.golden(GOLDEN_EVENTS)
+        return np.column_stack([self._golden_answers(np.random.default_rng(0))[: len(rows)], rows])
 
     def _golden_scores(self, events: np.ndarray) -> LogDensities:
         return log_prob(self.model_, events[:, :1].astype(np.float32), self.inputs_.of_golden(events[:, 1:]))
@@ -319,18 +323,24 @@ class ConditionalEstimator(Estimator, ABC):
 
     def _load(self, folder: Path, model: msgspec.Raw, load: Callable[[Path], Estimator]) -> None:
         saved = parse_json(model, SavedNetwork, folder / "manifest.json")
-        inputs = saved.inputs
+        inputs, head = saved.inputs, saved.head
         self.inputs_ = inputs
         self.n_features_in_ = len(inputs.columns) if isinstance(inputs, Features) else math.prod(inputs.shape)
         self._load_answers(saved.answers, folder / "manifest.json")
         arrays = read_arrays(folder / "weights.safetensors", saved.sha256)
         try:
-            if self._head != saved.head:
-                raise ValueError(f"its head is {saved.head}, and its answers make {self._head}")
-            components = members(saved.layers, saved.inputs.shape, saved.head, self.members, blank)
-        except (SettingError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
+            if self._head != head:
+                raise ValueError(f"its head is {head}, and its answers make {self._head}")
+            if not 0 < math.prod(inputs.shape) <= MOST_NUMBERS or min(inputs.shape) < 1:
+                raise ValueError(f"events of shape {inputs.shape} are not to be had")
+            components = members(saved.layers, inputs.shape, head, self.members, blank)
+            empty = Mixture(jnp.zeros(self.members), components)
+            event = jax.ShapeDtypeStruct((1, *inputs.shape), np.float32)
+            given = eqx.filter_eval_shape(outputs, empty, event).shape
+            if given != (1, self.members, head.outputs):
+                raise ValueError(f"they give {given[2:]}, and the head takes {head.outputs}")
+        except (SettingError, TypeError, ValueError, ArithmeticError, IndexError, RecursionError) as error:
             raise StoreError(f"{folder}: the saved layers do not make a network: {error}") from error
-        empty = Mixture(jnp.zeros(self.members), components)
         self.model_, self.history_ = filled(empty, arrays, folder), ()
 
     def _describe(self, train: Examples, validation: Examples) -> None:
