@@ -333,15 +333,16 @@ class ConditionalEstimator(Estimator, ABC):
                 raise ValueError(f"its head is {head}, and its answers make {self._head}")
             if not 0 < math.prod(inputs.shape) <= MOST_NUMBERS or min(inputs.shape) < 1:
                 raise ValueError(f"events of shape {inputs.shape} are not to be had")
+            ends = shapes(saved.layers, inputs.shape)[-1]
+            if ends != (head.outputs,):
+                raise ValueError(f"they end in {ends}, and the head takes {head.outputs}")
             components = members(saved.layers, inputs.shape, head, self.members, blank)
-            empty = Mixture(jnp.zeros(self.members), components)
-            event = jax.ShapeDtypeStruct((1, *inputs.shape), np.float32)
-            given = eqx.filter_eval_shape(outputs, empty, event).shape
-            if given != (1, self.members, head.outputs):
-                raise ValueError(f"they give {given[2:]}, and the head takes {head.outputs}")
+            # Layers are only followed once their weights are known to be there, which bounds what they can ask for.
+            found = filled(Mixture(jnp.zeros(self.members), components), arrays, folder)
+            eqx.filter_eval_shape(outputs, found, jax.ShapeDtypeStruct((1, *inputs.shape), np.float32))
         except (SettingError, TypeError, ValueError, ArithmeticError, IndexError, RecursionError) as error:
             raise StoreError(f"{folder}: the saved layers do not make a network: {error}") from error
-        self.model_, self.history_ = filled(empty, arrays, folder), ()
+        self.model_, self.history_ = found, ()
 
     def _describe(self, train: Examples, validation: Examples) -> None:
         """Keep the names of what was seen."""
