@@ -339,7 +339,8 @@ class ConditionalEstimator(Estimator, ABC):
             components = members(saved.layers, inputs.shape, head, self.members, blank)
             # Layers are only followed once their weights are known to be there, which bounds what they can ask for.
             found = filled(Mixture(jnp.zeros(self.members), components), arrays, folder)
-            eqx.filter_eval_shape(outputs, found, jax.ShapeDtypeStruct((1, *inputs.shape), np.float32))
+            with np.errstate(all="ignore"):
+                eqx.filter_eval_shape(outputs, found, jax.ShapeDtypeStruct((1, *inputs.shape), np.float32))
         except (SettingError, TypeError, ValueError, ArithmeticError, IndexError, RecursionError) as error:
             raise StoreError(f"{folder}: the saved layers do not make a network: {error}") from error
         self.model_, self.history_ = found, ()
