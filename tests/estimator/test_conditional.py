@@ -239,6 +239,7 @@ def test_fit_goes_on_from_a_checkpoint_to_the_same_bits(tmp_path):
     [
         {"layers": [{"layer": "dense", "units": 10**12}]},
         {"layers": []},
+        {"layers": [{"layer": "activation", "kind": "tanh"}] * 1000},
         {"head": {"head": "gaussian", "varying": True}},
         {"answers": {"classes": ["a"], "dtype": "<U1"}},
         {"answers": {"classes": ["a", "b", "c"], "dtype": "object_of_mine"}},

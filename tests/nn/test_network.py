@@ -91,6 +91,12 @@ def test_layer_that_does_not_fit_is_named():
     assert names((Pool(), Activation("tanh"), Pool())) == ["pool_1", "tanh_1", "pool_2"]
 
 
+def test_more_layers_than_can_be_compiled_are_refused():
+    many = (Residual((Activation(),) * 300), *(Activation(),) * 300)
+    with pytest.raises(SettingError, match="a network of 601 layers would take too long to compile"):
+        fresh(many, (3,))
+
+
 def test_members_under_vmap_keep_their_own_running_statistics():
     layers = (Dense(4), BatchNorm(), Residual((Dense(4), BatchNorm())))
     alone = [Network.fresh(layers, (3,), Drawn(np.random.default_rng(seed))) for seed in (0, 1)]

@@ -90,6 +90,10 @@ AnyLayer = (
 """All layers, told apart by their tags in JSON."""
 
 
+# Compiling a network takes time for each layer, those within others counted.
+MOST_LAYERS = 500
+
+
 class Running(eqx.Module):
     """Marks numbers that training keeps and that no gradient moves.
 
@@ -125,8 +129,10 @@ class Network(eqx.Module):
             make: makes its numbers: `Drawn(rng)`, or `blank` for their shapes alone.
 
         Raises:
-            SettingError: a layer cannot take what the one before gives; says which.
+            SettingError: a layer cannot take what the one before gives; says which. Or there are too many.
         """
+        if (many := count(layers)) > MOST_LAYERS:
+            raise SettingError(f"a network of {many} layers would take too long to compile; give at most {MOST_LAYERS}")
         weights = fresh_weights(layers, inputs, make)
         return cls(weights, Running(fresh_running(layers, inputs, make)), tuple(layers), inputs)
 
@@ -164,6 +170,11 @@ def names(layers: Sequence[Layer]) -> list[str]:
         count[kind] += 1
         found.append(f"{kind}_{count[kind]}")
     return found
+
+
+def count(layers: Sequence[Layer]) -> int:
+    """How many layers there are, those within others counted too."""
+    return sum(1 + (count(layer.layers) if isinstance(layer, Residual) else 0) for layer in layers)
 
 
 def shapes(layers: Sequence[Layer], shape: Shape) -> list[Shape]:
