@@ -143,8 +143,10 @@ class ConditionalEstimator(Estimator, ABC):
         """Fit the network.
 
         Args:
-            X: events: an array of shape (events, columns), a table of numbers and words, or the path of one.
-            y: the answers, one an event; or the name of the column of X that holds them.
+            X: events: an array of shape (events, columns), a table of numbers and words, images, the path of any of
+                these, the name of built-in examples, or `Examples`.
+            y: the answers, one an event; or the name of the column or label that holds them. Examples, and images with
+                one label alone, need none.
 
         Returns:
             The estimator itself.

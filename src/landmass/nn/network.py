@@ -1,7 +1,7 @@
 """Network: layers in a row with their numbers, in train mode and in test mode."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Self
 
 import equinox as eqx
 import jax
@@ -202,24 +202,15 @@ def fresh_running(layers: Sequence[Layer], shape: Shape, make: Make) -> tuple[Tr
     return tuple(layer.running(each, make) for layer, each in zip(layers, shapes(layers, shape), strict=False))
 
 
-def walk(
-    layers: Sequence[Layer], weights: Sequence[Tree], running: Sequence[Tree], x: Batch, key: Key | None
-) -> Iterator[tuple[Batch, Tree]]:
-    """What comes out of each layer in a row, and its running statistics then; key None is test mode."""
-    keys = [None] * len(layers) if key is None else jax.random.split(key, len(layers))
-    for layer, w, r, k in zip(layers, weights, running, keys, strict=True):
-        x, r = layer(w, r, x, k)
-        yield x, r
-
-
 def through(
     layers: Sequence[Layer], weights: Sequence[Tree], running: Sequence[Tree], x: Batch, key: Key | None
 ) -> tuple[Batch, tuple[Tree, ...]]:
-    """What comes out of the last layer in a row, and the running statistics of all."""
-    fresh: list[Any] = []
-    for out, statistics in walk(layers, weights, running, x, key):
-        x = out
-        fresh.append(statistics)
+    """What comes out of the last layer in a row, and the running statistics of all; key None is test mode."""
+    keys = [None] * len(layers) if key is None else jax.random.split(key, len(layers))
+    fresh: list[Tree] = []
+    for layer, numbers, statistics, noise in zip(layers, weights, running, keys, strict=True):
+        x, after = layer(numbers, statistics, x, noise)
+        fresh.append(after)
     return x, tuple(fresh)
 
 

@@ -45,9 +45,7 @@ class Conditional(AbstractDensity):
 
     def outputs(self, context: Context) -> Float[Array, "events outputs"]:
         """The network's, in test mode."""
-        if context is None:
-            raise TypeError("a conditional density needs the events that its answers are given")
-        return self.network(context.astype(jnp.float32))
+        return self.network(_given(context))
 
 
 @dataclass(frozen=True)
@@ -65,10 +63,9 @@ class ConditionalLoss:
     augment: tuple[Change, ...] = ()
 
     def __call__(self, model: Conditional, batch: Batch, key: Key) -> tuple[Scalar, Conditional]:
-        assert batch.context is not None
         y = batch.x[:, 0]
         change, noise = jax.random.split(key)
-        events = batch.context.astype(jnp.float32)
+        events = _given(batch.context)
         events = augmented(events, self.augment, change) if self.augment else events
         outputs, network = model.network.train(events, noise)
         head: Any = model.head
@@ -76,6 +73,13 @@ class ConditionalLoss:
         if self.class_weights:
             losses = losses * jnp.asarray(self.class_weights)[y.astype(jnp.int32)]
         return losses.mean(), eqx.tree_at(lambda m: m.network.running, model, network.running)
+
+
+def _given(context: Context) -> Float[Array, "events ..."]:
+    """The events that answers are given, as a network takes them."""
+    if context is None:
+        raise TypeError("a conditional density needs the events that its answers are given")
+    return context.astype(jnp.float32)
 
 
 def members(layers: Sequence[Layer], shape: tuple, head: Head, members: int, make: Make) -> Conditional:
