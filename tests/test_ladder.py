@@ -279,7 +279,8 @@ def test_run_folder_holds_what_the_design_says(saved):
     assert {path.name for path in saved.iterdir()} == {"manifest.json", "split.json", "ledger.json", "rungs"}
     ledger = json.loads((saved / "ledger.json").read_text())
     assert ledger["schema_version"] == 1
-    keys = {"family", "label", "nats", "se", "gain", "gain_se", "parameters", "seconds", "n", "zero_density", "weight"}
+    keys = {"family", "label", "nats", "se", "gain", "gain_se", "parameters", "seconds", "n", "zero_density"}
+    keys |= {"weight", "measures"}
     assert set(ledger["rungs"][0]) == keys
     assert {path.name for path in (saved / "rungs" / "gaussian").iterdir()} >= {"manifest.json", "weights.safetensors"}
 

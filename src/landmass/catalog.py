@@ -7,7 +7,7 @@ from typing import Any
 
 import landmass
 from landmass.errors import SettingError, StoreError
-from landmass.estimator.density import DensityEstimator
+from landmass.estimator.base import Estimator
 from landmass.estimator.manifest import Manifest
 from landmass.store import read_json
 
@@ -17,9 +17,11 @@ FAMILIES, CONDITIONALS = (
 )
 """The families' names, of densities and of conditional ones, from simple to rich, and their classes' names."""
 
+_ALL = {**FAMILIES, **CONDITIONALS}
 
-def family(name: str) -> type[DensityEstimator]:
-    """The class of a family.
+
+def family(name: str) -> type[Any]:
+    """The class of a family, of densities or of conditional ones.
 
     Args:
         name: such as "kernel_density", or the class's name.
@@ -27,18 +29,18 @@ def family(name: str) -> type[DensityEstimator]:
     Raises:
         SettingError: there is no such family; suggests the closest.
     """
-    known = {**FAMILIES, **{cls: cls for cls in FAMILIES.values()}}
+    known = {**_ALL, **{cls: cls for cls in _ALL.values()}}
     if name not in known:
         close = get_close_matches(name, known, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise SettingError(f"no family is called {name!r}{hint} (there are: {', '.join(FAMILIES)})")
+        raise SettingError(f"no family is called {name!r}{hint} (there are: {', '.join(_ALL)})")
     return getattr(import_module(landmass._EXPORTS[known[name]]), known[name])
 
 
-def name_of(estimator: DensityEstimator) -> str:
+def name_of(estimator: Estimator) -> str:
     """The name of an estimator's family: its module's, or its class's outside landmass."""
     cls = type(estimator)
-    return next((name for name, known in FAMILIES.items() if known == cls.__name__), cls.__name__)
+    return next((name for name, known in _ALL.items() if known == cls.__name__), cls.__name__)
 
 
 def load_estimator(path: Path) -> Any:
@@ -51,9 +53,6 @@ def load_estimator(path: Path) -> Any:
         StoreError: the folder does not hold what its manifest says.
     """
     manifest = read_json(path / "manifest.json", Manifest)
-    if manifest.family in FAMILIES.values():
-        return family(manifest.family).restore(manifest, path, load_estimator)
-    if manifest.family in CONDITIONALS.values():
-        module = import_module(landmass._CONDITIONALS[manifest.family])
-        return getattr(module, manifest.family).restore(manifest, path, load_estimator)
-    raise StoreError(f"{path}: the manifest names an unknown family {manifest.family!r}")
+    if manifest.family not in _ALL.values():
+        raise StoreError(f"{path}: the manifest names an unknown family {manifest.family!r}")
+    return family(manifest.family).restore(manifest, path, load_estimator)

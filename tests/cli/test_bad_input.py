@@ -146,13 +146,15 @@ FILL = ("a score is owed for every row", "fill these cells, or remove their rows
 ROUNDED = ("beyond 2^53", "subtract an offset, drop the column, or turn it into floats")
 NO_NUMBERS = ("is not a readable file of plain numbers", "write it again with numpy.save")
 READS = "landmass reads .csv, .tsv, .parquet, .npy, .npz"
-OTHER_FILE = "give the path of one file: .csv, .tsv, .parquet, .npy, .npz"
+
 
 CASES = {
     # Nothing that can be read.
     "missing file": Case(("fit", "tabel.csv"), ("there is no file tabel.csv", "did you mean 'table.csv'?")),
-    "folder": Case(("fit", "folder"), ("folder is a folder", OTHER_FILE), lambda: os.mkdir("folder")),
-    "folder called CSV": fit("data.csv", os.mkdir, "data.csv is a folder", OTHER_FILE),
+    "folder": Case(
+        ("fit", "folder"), ("folder is empty", "give a folder of pictures, or a file"), lambda: os.mkdir("folder")
+    ),
+    "folder called CSV": fit("data.csv", os.mkdir, "data.csv is empty", "give a folder of pictures, or a file"),
     "run as source": Case(("fit", "RUN"), ("is the folder of a run", "give the file that holds the events")),
     "empty file": fit("data.csv", "", "data.csv is empty", "it needs a row for each event"),
     "white space": fit("data.csv", "\n \n", "data is empty", "it needs a line for each event"),

@@ -184,8 +184,8 @@ def with_a_loose_picture(folder):
     "make, told",
     [
         (lambda folder: None, "there is no folder"),
-        (nothing, "holds no picture"),
-        (no_picture, "holds no picture .* only 1 other files"),
+        (nothing, "is empty"),
+        (no_picture, "holds no picture .* among its 1 files"),
         (truncated, "a.png is a broken picture"),
         (corrupt, "a.jpg is not a picture that can"),
         (of_two_sizes, r"a.png is 8×6 and b.png is 9×9 \(width × height\); pass size="),

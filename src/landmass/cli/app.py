@@ -42,7 +42,8 @@ Count = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or of one of its rungs.")]
-Source = Annotated[str, typer.Argument(metavar="SOURCE", help="File, built-in data set, or - for CSV on stdin.")]
+WHAT = "File, folder of pictures, built-in data set, or - for CSV on stdin."
+Source = Annotated[str, typer.Argument(metavar="SOURCE", help=WHAT)]
 RungName = Annotated[str | None, typer.Option("--rung", help="The rung to ask; the stack unless named.")]
 File = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write to FILE.csv or FILE.parquet.")]
 Folder = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Run folder to make  [default: next free]")]
@@ -138,21 +139,25 @@ def hello(
 
 
 @app.command(
-    short_help="Fit a ladder of densities to data.",
+    short_help="Fit a ladder of densities, or of predictors, to data.",
     help=examples(
         "Fit a ladder of densities, from simple to rich, to the columns of numbers of SOURCE (CSV, TSV, Parquet, "
         "NPY, NPZ, a built-in data set, or - for CSV on standard input); print the ledger of their held-out "
-        "log-likelihoods, and write a run folder with a report.",
+        "log-likelihoods, and write a run folder with a report. With --target, or of a folder or ZIP archive of "
+        "pictures, fit networks that predict a column or a label from the rest.",
         "landmass fit table.csv",
         "landmass fit land --n 2000 --families uniform_box,kernel_density",
         "landmass fit table.parquet --test later.parquet --out runs/mine",
         "landmass fit table.csv --set gaussian_mixture.n_components=5 --json",
+        "landmass fit table.csv --target price         predict a column from the others",
+        "landmass fit photos --target smiling --size 64",
         "landmass fit --resume runs/table-1            go on with a fit that was stopped",
     ),
 )
 def fit(
-    source: Annotated[
-        str | None, typer.Argument(metavar="SOURCE", help="File, built-in data set, or - for CSV on stdin.")
+    source: Annotated[str | None, typer.Argument(metavar="SOURCE", help=WHAT)] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Column or label to predict  [default: fit densities]")
     ] = None,
     families: Annotated[
         str | None, typer.Option(metavar="A,B", help="Families to fit  [default: all; see `landmass families`]")
@@ -165,6 +170,10 @@ def fit(
     test: Annotated[
         str | None, typer.Option(metavar="SOURCE2", help="Held-out events  [default: a tenth of SOURCE]")
     ] = None,
+    size: Annotated[
+        int | None, typer.Option(metavar="PIXELS", callback=at_least(1, "--size"), help="Side to bring pictures to.")
+    ] = None,
+    grey: Annotated[bool | None, typer.Option("--grey/--colour", help="Make pictures grey, or coloured.")] = None,
     out: Folder = None,
     as_json: Json = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
@@ -173,7 +182,8 @@ def fit(
     ] = None,
 ) -> int:
     """Fit a ladder."""
-    if resume is not None and (source, families, set_, n, test, out, seed) != (None, None, None, None, None, None, 0):
+    others = (source, target, families, set_, n, test, size, grey, out)
+    if resume is not None and (any(other is not None for other in others) or seed):
         raise SettingError("--resume goes on with a run as it was begun; give no SOURCE, data or settings with it")
     if resume is None and source is None:
         raise SettingError("fit needs a SOURCE: a file, a built-in data set, or - for CSV on stdin")
@@ -184,7 +194,10 @@ def fit(
 
     if resume is not None:
         return door.resume(resume, as_json=as_json, with_report=report)
-    order = door.Order(str(source), families, set_ or [], seed, n, test, out)
+    from landmass.cli.sources import Source as Wanted
+
+    wanted = Wanted(str(source), n, seed, target=target, size=size, grey=grey)
+    order = door.Order(wanted, families, set_ or [], test, out)
     return door.fit(order, as_json=as_json, with_report=report)
 
 
@@ -218,6 +231,26 @@ def score(
     from landmass.cli.ask import score
 
     score(run, source, rung, rows=rows, out=out, n=n, seed=seed, as_json=as_json)
+
+
+@app.command(
+    short_help="What does a fitted predictor say of events?",
+    help=examples(
+        "Write what a run's predictor says of each event of SOURCE, as CSV on standard output or into a file: the "
+        "likeliest class and the probability of each, or the expected number and the interval that holds it in nine "
+        "cases of ten.",
+        "landmass predict runs/photos-1 new_photos",
+        "landmass predict runs/table-1 new.csv --out answers.parquet",
+    ),
+)
+def predict(run: Run, source: Source, rung: RungName = None, out: File = None) -> None:
+    """Predict answers."""
+    from landmass.cli.environment import prepare
+
+    prepare()
+    from landmass.cli.predict import predict
+
+    predict(run, source, rung, out)
 
 
 @app.command(

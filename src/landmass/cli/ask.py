@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -10,15 +11,19 @@ import typer
 from pyarrow import csv, parquet
 
 from landmass.catalog import name_of
-from landmass.cli.console import suggest, write_out
+from landmass.cli.console import suggest, tell, write_out
 from landmass.cli.fit import make_report, print_ledger
 from landmass.cli.folder import check_run, histories, load_run
-from landmass.cli.sources import FRESH_SEED, Source, Sources, read_events
+from landmass.cli.sources import FRESH_SEED, Source, Sources, check_there, read_events
+from landmass.data.builtin.examples import EXAMPLES
+from landmass.data.examples import read_examples
 from landmass.errors import LandmassError, SettingError, StoreError
 from landmass.estimator.density import DensityEstimator
 from landmass.evaluate.ledger import mean_and_error
-from landmass.ladder import Ladder, same_columns
+from landmass.ladder import Ladder
+from landmass.ladder.ladder import like
 from landmass.store import read_json, refuse_existing, write_bytes
+from landmass.types import LogDensities
 
 
 def score(
@@ -47,9 +52,8 @@ def score(
     if rows and as_json:
         raise SettingError("--rows prints CSV and --json one document: choose one of them")
     check_file(out)
-    name, model = _rung(load_run(run), rung)
-    data, _ = read_events(Source(source, n, FRESH_SEED if seed is None else seed))
-    scores = model.score_samples(data)
+    name, model = rung_of(load_run(run), rung)
+    scores = _scores(model, Source(source, n, FRESH_SEED if seed is None else seed))
     table = pa.table({"log_density": scores})
     if out is not None:
         write_table(table, out)
@@ -77,7 +81,9 @@ def sample(run: Path, n: int, seed: int, rung: str | None, out: Path | None) -> 
         out: the file.
     """
     check_file(out)
-    _, model = _rung(load_run(run), rung)
+    name, model = rung_of(load_run(run), rung)
+    if not isinstance(model, DensityEstimator):
+        raise SettingError(f"{name} is a predictor and has no events to draw; `landmass predict` asks it for answers")
     table = model.sample(n, random_state=seed)
     if out is None:
         write_out(as_csv(table))
@@ -154,13 +160,35 @@ def as_csv(table: pa.Table) -> bytes:
     return buffer.getvalue()
 
 
-def _rung(model: Ladder | DensityEstimator, wanted: str | None) -> tuple[str, DensityEstimator]:
-    """The rung that is asked, and its name."""
+def rung_of(model: Any, wanted: str | None) -> tuple[str, Any]:
+    """The rung that is asked, and its name.
+
+    Args:
+        model: a ladder, or a single rung.
+        wanted: the rung's name; None is the one that answers for the ladder.
+
+    Raises:
+        SettingError: there is no such rung.
+    """
     rungs = model.rungs_ if isinstance(model, Ladder) else {name_of(model): model}
-    name = list(rungs)[-1] if wanted is None else wanted
+    answers = model.last_ if isinstance(model, Ladder) else model
+    name = next(name for name, rung in rungs.items() if rung is answers) if wanted is None else wanted
     if name not in rungs:
         raise SettingError(f"the run has no rung {name!r}{suggest(name, rungs)} (it has: {', '.join(rungs)})")
     return name, rungs[name]
+
+
+def _scores(model: Any, source: Source) -> LogDensities:
+    """The log-densities of events, or of their answers."""
+    if isinstance(model, DensityEstimator):
+        return model.score_samples(read_events(source)[0])
+    if source.source in EXAMPLES:
+        return model.log_prob(read_events(source)[0])
+    check_there(source.source)
+    data = read_examples(source.source, model.data_.schema.names[0], model.inputs_)
+    for note in data.notes:
+        tell(f"{data.name}: {note}")
+    return model.log_prob(data)
 
 
 def _recall(ladder: Ladder, run: Path) -> None:
@@ -176,8 +204,8 @@ def _recall(ladder: Ladder, run: Path) -> None:
         raise StoreError(f"{run} has no report, and none can be made: {error}") from error
     rows = ladder.split_
     ladder.train_, ladder.validation_ = data.take(rows.train), data.take(rows.validation)
-    ladder.test_ = data.take(rows.test) if test is None else same_columns(test, data)
-    ladder.test_scores_ = {name: rung.score_samples(ladder.test_) for name, rung in ladder.rungs_.items()}
+    ladder.test_ = data.take(rows.test) if test is None else like(test, data)
+    ladder.test_scores_ = {name: rung.log_densities(ladder.test_) for name, rung in ladder.rungs_.items()}
     for name, history in histories(run).items():
         if name in ladder.rungs_:
             ladder.rungs_[name].history_ = history

@@ -1,6 +1,6 @@
 """`landmass fit`: from a source to a finished run folder."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +12,10 @@ from landmass.cli.console import tell
 from landmass.cli.folder import RunFolder, begun, how_to_go_on
 from landmass.cli.interrupt import INTERRUPTED, at_interrupt
 from landmass.cli.settings import estimators
-from landmass.cli.sources import Source, Sources, fresh, read_events
+from landmass.cli.sources import Source, Sources, check_there, fresh, read_events
 from landmass.cli.view import spaced, view
 from landmass.data.dataset import Dataset
+from landmass.data.examples import Examples
 from landmass.errors import DataError, FitError, SettingError, StoreError
 from landmass.evaluate.ledger import as_text, mean_and_error
 from landmass.ladder import Ladder
@@ -30,11 +31,9 @@ Remark = Callable[[LogDensities], str]
 class Order:
     """What a command line asks to be fitted: the options' values, and what to call the run if not after the data."""
 
-    source: str
+    source: Source
     families: str | None = None
     settings: Sequence[str] = ()
-    seed: int = 0
-    n: int | None = None
     test: str | None = None
     out: Path | None = None
     name: str | None = None
@@ -54,15 +53,20 @@ def fit(order: Order, *, as_json: bool = False, with_report: bool = True, remark
     """
     if order.out is not None:
         refuse_existing(order.out)
-    rungs = estimators(order.families, order.settings)
-    data, source = read_events(Source(order.source, order.n, order.seed))
+    check_there(order.source.source)
+    rungs = estimators(order.families, order.settings, predict=order.source.has_answers)
+    data, source = read_events(order.source)
     data.check_fit()
-    test, test_source = (None, None) if order.test is None else read_events(fresh(order.test, order.seed))
+    held_out = (
+        None if order.test is None else fresh(order.test, msgspec.structs.replace(source, seed=order.source.seed))
+    )
+    test, test_source = (None, None) if held_out is None else read_events(held_out)
     told = msgspec.structs.asdict(source)
     sources = Sources(**told, test=test_source, families=order.families, settings=tuple(order.settings))
+    ladder = Ladder(rungs, random_state=source.seed)
+    names = ladder.names_for(data)
     folder = RunFolder.new(order.out, order.name or data.name, sources)
-    ladder = Ladder(rungs.values(), random_state=order.seed)
-    _climb(ladder, data, test, rungs, folder, remark)
+    _climb(ladder, data, test, names, folder, remark)
     print_ledger(ladder, as_json)
     return _finish(ladder, folder.path, as_json=as_json, with_report=with_report)
 
@@ -79,10 +83,10 @@ def resume(run: Path, *, as_json: bool = False, with_report: bool = True) -> int
         The exit code, as of `fit`.
     """
     sources = begun(run)
-    rungs = estimators(sources.families, sources.settings)
+    rungs = estimators(sources.families, sources.settings, predict=sources.has_answers)
     data, test = sources.read()
-    ladder = Ladder(rungs.values(), random_state=sources.seed)
-    _climb(ladder, data, test, rungs, RunFolder(run), None)
+    ladder = Ladder(rungs, random_state=sources.seed)
+    _climb(ladder, data, test, ladder.names_for(data), RunFolder(run), None)
     print_ledger(ladder, as_json)
     return _finish(ladder, run, as_json=as_json, with_report=with_report)
 
@@ -123,14 +127,14 @@ def make_report(ladder: Ladder, path: Path) -> Path | None:
 
 def _climb(
     ladder: Ladder,
-    data: Dataset,
-    test: Dataset | None,
-    rungs: Collection[str],
+    data: Dataset | Examples,
+    test: Dataset | Examples | None,
+    names: Sequence[str],
     folder: RunFolder,
     remark: Remark | None,
 ) -> None:
     """Fit a ladder into its run folder; what a stopped fit has reached stays there, to be resumed."""
-    shown = view([*rungs, "stack"] if len(rungs) > 1 else list(rungs))
+    shown = view(names)
 
     def leave() -> None:
         shown.__exit__()
@@ -139,7 +143,7 @@ def _climb(
     def listen(progress: Progress) -> None:
         folder.log(progress)
         done = progress.kind == "finished"
-        shown.hear(progress, _result(ladder, progress.family, data, remark) if done else "")
+        shown.hear(progress, _result(ladder, progress.family, remark) if done else "")
 
     try:
         with shown, at_interrupt(leave):
@@ -156,7 +160,7 @@ def _climb(
         folder.close()
 
 
-def _result(ladder: Ladder, rung: str, data: Dataset, remark: Remark | None) -> str:
+def _result(ladder: Ladder, rung: str, remark: Remark | None) -> str:
     """A finished rung in words: its mean log-density of the held-out events, and how far that is from the truth."""
     scores = ladder.test_scores_[rung]
     zeros = int(np.isneginf(scores).sum())
@@ -164,8 +168,8 @@ def _result(ladder: Ladder, rung: str, data: Dataset, remark: Remark | None) -> 
         return f"-inf nats ({zeros} of {len(scores)} events have density zero)"
     nats, error = mean_and_error(scores)
     parts = [f"{nats:.3f} ± {error:.3f} nats"]
-    if data.truth is not None:
-        parts.append(f"gap {-data.truth.entropy - nats:.3f}")
+    if (entropy := ladder.entropy_) is not None:
+        parts.append(f"gap {-entropy - nats:.3f}")
     if remark is not None:
         parts.append(remark(scores))
     return ", ".join(parts)

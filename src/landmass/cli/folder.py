@@ -14,7 +14,7 @@ import msgspec
 from landmass.cli.console import suggest
 from landmass.cli.sources import Sources
 from landmass.errors import StoreError
-from landmass.estimator.density import DensityEstimator
+from landmass.estimator.base import Estimator
 from landmass.ladder import Ladder, load
 from landmass.store import new_folder, read_json, write_json
 from landmass.train.progress import Progress
@@ -101,7 +101,7 @@ class RunFolder:
                 folder.rmdir()
 
 
-def load_run(path: Path) -> Ladder | DensityEstimator:
+def load_run(path: Path) -> Ladder | Estimator:
     """Read a run, or one of its rungs, with a suggestion where there is none.
 
     Args:

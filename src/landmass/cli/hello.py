@@ -7,7 +7,7 @@ import numpy as np
 import typer
 
 from landmass.cli.fit import Order, fit
-from landmass.cli.sources import FRESH_EVENTS
+from landmass.cli.sources import FRESH_EVENTS, Source
 from landmass.data.builtin import truth
 from landmass.types import LogDensities
 
@@ -40,5 +40,5 @@ def solve(n: int, seed: int, out: Path | None) -> int:
 
     text = PUZZLE.format(n=n, test=FRESH_EVENTS, truth=-land.entropy)
     typer.echo("\n\n".join(fill(paragraph, 100) for paragraph in text.split("\n\n")) + "\n")
-    order = Order("land", seed=seed, n=n, test="land", out=out, name="hello")
+    order = Order(Source("land", n, seed), test="land", out=out, name="hello")
     return fit(order, remark=sea_share)

@@ -11,10 +11,9 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from landmass.catalog import FAMILIES, family, name_of
+from landmass.catalog import CONDITIONALS, FAMILIES, family, name_of
 from landmass.cli.console import suggest
 from landmass.errors import SettingError
-from landmass.estimator.density import DensityEstimator
 from landmass.models.stack import Stack
 
 WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", types.NoneType: "none"}
@@ -37,30 +36,36 @@ class Setting:
     doc: str
 
 
-def estimators(families: str | None, assignments: Sequence[str]) -> dict[str, DensityEstimator]:
+def estimators(families: str | None, assignments: Sequence[str], *, predict: bool = False) -> dict[str, Any] | None:
     """Make the estimators that a command line asks for, from simple to rich.
 
     Args:
-        families: names with commas between them; None takes every family.
+        families: names with commas between them; None takes every family of densities, or of predictors those whose
+            settings are given.
         assignments: texts of the form `family.setting=value`.
+        predict: whether predictors are asked for.
+
+    Returns:
+        By name; None where a ladder is to choose predictors that suit the data.
 
     Raises:
         SettingError: a name or a value that no family knows; tells which there are.
     """
-    names = _names(families)
+    found = [(text, *_assignment(text)) for text in assignments]
+    given = list(dict.fromkeys(name for _, name, *_ in found))
+    names = given if predict and families is None else _names(families)
     wanted: dict[str, dict[str, Any]] = {name: {} for name in names}
-    for text in assignments:
-        name, setting, value = _assignment(text)
+    for text, name, setting, value in found:
         if name not in wanted:
             raise SettingError(f"--set {text}: {name} is not among the families to fit ({', '.join(names)})")
         wanted[name][setting] = value
     made = {name: family(name)(**settings) for name, settings in wanted.items()}
     for estimator in made.values():
         estimator._check_settings()
-    return made
+    return made or None
 
 
-def settings_of(cls: type[DensityEstimator]) -> list[Setting]:
+def settings_of(cls: type) -> list[Setting]:
     """A family's settings: its own, then those that it shares with others.
 
     Args:
@@ -96,7 +101,7 @@ def _names(families: str | None) -> list[str]:
     if twice:
         raise SettingError(f"--families names {twice[0]!r} twice")
     # The stack is every ladder's last rung and needs no naming.
-    names = sorted((name for name in names if name != name_of(Stack())), key=list(FAMILIES).index)
+    names = sorted((name for name in names if name != name_of(Stack())), key=[*FAMILIES, *CONDITIONALS].index)
     if not names:
         raise SettingError(f"--families needs at least one family besides the stack (there are: {', '.join(FAMILIES)})")
     return names

@@ -1,17 +1,18 @@
 """Where a run's events came from: read with suggestions for typos, and remembered in `source.json`."""
 
-import hashlib
 import os
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from landmass.cli.console import suggest, tell
 from landmass.data.builtin import DATASETS
+from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.dataset import Dataset
+from landmass.data.examples import Examples, examples
+from landmass.data.images import PICTURES
 from landmass.data.read import read
-from landmass.errors import DataError, StoreError
+from landmass.errors import DataError, SettingError, StoreError
 
 # Held-out events of a built-in data set: enough for a standard error of a few thousandths of a nat.
 FRESH_EVENTS = 20_000
@@ -28,31 +29,38 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         n: how many events of a built-in data set; None takes its default.
         seed: seed of that draw.
         sha256: of the events.
+        target: the column or label to predict; None for events alone, or if there is only one label.
+        size: side that pictures are brought to, in pixels; None leaves them as they are.
+        grey: whether pictures are made grey; None does so if all are.
     """
 
     source: str
     n: int | None = None
     seed: int = 0
     sha256: str = ""
+    target: str | None = None
+    size: int | None = None
+    grey: bool | None = None
+
+    @property
+    def has_answers(self) -> bool:
+        """Whether there is something to predict: a target, built-in examples, or pictures."""
+        path = Path(self.source)
+        pictures = path.suffix.lower() in (".zip", *PICTURES) or (path.is_dir() and self.source not in DATASETS)
+        return self.target is not None or self.source in EXAMPLES or pictures
 
 
-class Sources(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Sources(Source, frozen=True, forbid_unknown_fields=True):
     """What `source.json` holds: the events of a run and its held-out events, and what was to be fitted to them.
 
+    The seed is also that of every fit.
+
     Args:
-        source: see `Source`, and so for the next three.
-        n: see there.
-        seed: also of every fit.
-        sha256: see there.
         test: the held-out events where they came on their own.
         families: the families to fit, with commas between them; None is all.
         settings: of the families, as `family.setting=value`.
     """
 
-    source: str
-    n: int | None
-    seed: int
-    sha256: str
     test: Source | None = None
     families: str | None = None
     settings: tuple[str, ...] = ()
@@ -62,27 +70,38 @@ class Sources(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Whether some of the events cannot be read again."""
         return "-" in (self.source, self.test and self.test.source)
 
-    def read(self) -> tuple[Dataset, Dataset | None]:
+    def read(self) -> tuple[Dataset | Examples, Dataset | Examples | None]:
         """Read the events again, and the held-out events where they came on their own."""
-        data, _ = read_events(Source(self.source, self.n, self.seed, self.sha256))
+        data, _ = read_events(self)
         return data, None if self.test is None else read_events(self.test)[0]
 
 
-def fresh(name: str, seed: int, n: int | None = None) -> Source:
+def fresh(name: str, like: Source, n: int | None = None) -> Source:
     """Held-out events: of a built-in data set other ones than a run of that seed learns from.
 
     Args:
         name: what to read.
-        seed: the run's seed.
+        like: what the run learns from.
         n: how many events of a built-in data set.
+
+    Raises:
+        SettingError: there are no other events of that name.
     """
-    if name not in DATASETS:
-        return Source(name, n)
-    return Source(name, FRESH_EVENTS if n is None else n, seed + FRESH_SEED)
+    if name in EXAMPLES and EXAMPLES[name].finite:
+        raise SettingError(
+            f"{name} is one set of {EXAMPLES[name].n:,} events, and there are no others to hold against what was "
+            "learned from it; a run keeps some of them back"
+        )
+    if name not in DATASETS and name not in EXAMPLES:
+        return msgspec.structs.replace(like, source=name, n=n, sha256="")
+    most = EXAMPLES[name].n if name in EXAMPLES else FRESH_EVENTS
+    return msgspec.structs.replace(
+        like, source=name, n=most if n is None else n, seed=like.seed + FRESH_SEED, sha256=""
+    )
 
 
-def read_events(source: Source) -> tuple[Dataset, Source]:
-    """Read events; the reader's notes go to stderr.
+def read_events(source: Source) -> tuple[Dataset | Examples, Source]:
+    """Read events, with their answers where there is something to predict; the reader's notes go to stderr.
 
     Args:
         source: what to read.
@@ -96,22 +115,47 @@ def read_events(source: Source) -> tuple[Dataset, Source]:
         StoreError: the events are not those of the hash any more.
     """
     name = source.source
-    known = name == "-" or name in DATASETS
-    if not known and not os.path.lexists(name):
-        folder = Path(name).parent
-        beside = [str(path.relative_to(".") if folder == Path(".") else path) for path in _entries(folder)]
-        raise DataError(
-            f"there is no file {name}, and no built-in data set of that name{suggest(name, [*DATASETS, *beside])} "
-            f"(built in: {', '.join(DATASETS)})"
-        )
-    data = read(name, n=source.n, seed=source.seed)
+    check_there(name)
+    if source.has_answers:
+        if name == "-":
+            raise SettingError("what is to be predicted cannot come from standard input; give a file")
+        data = examples(name, source.target, n=source.n, seed=source.seed, size=source.size, grey=source.grey)
+    elif source.size is not None or source.grey is not None:
+        raise SettingError(f"--size and --grey are for pictures, and {name} holds none")
+    else:
+        data = read(name, n=source.n, seed=source.seed)
     for note in data.notes:
         tell(f"{data.name}: {note}")
-    sha256 = hashlib.sha256(np.ascontiguousarray(data.X).tobytes()).hexdigest()
+    sha256 = data.sha256()
     if source.sha256 not in ("", sha256):
         raise StoreError(f"{name} has changed since the run was fitted")
-    place = name if known else str(Path(name).resolve())
-    return data, msgspec.structs.replace(source, source=place, sha256=sha256)
+    place = name if _known(name) else str(Path(name).resolve())
+    answers = source.target if isinstance(data, Dataset) or name in EXAMPLES else data.target
+    return data, msgspec.structs.replace(source, source=place, sha256=sha256, target=answers)
+
+
+def check_there(name: str) -> None:
+    """Refuse a source that does not exist, with a suggestion.
+
+    Args:
+        name: a path, a built-in name, or "-".
+
+    Raises:
+        DataError: there is nothing of that name.
+    """
+    if _known(name) or os.path.lexists(name):
+        return
+    folder = Path(name).parent
+    beside = [str(path.relative_to(".") if folder == Path(".") else path) for path in _entries(folder)]
+    known = [*DATASETS, *EXAMPLES]
+    raise DataError(
+        f"there is no file {name}, and no built-in data set of that name{suggest(name, [*known, *beside])} "
+        f"(built in: {', '.join(known)})"
+    )
+
+
+def _known(name: str) -> bool:
+    return name == "-" or name in DATASETS or name in EXAMPLES
 
 
 def _entries(folder: Path) -> list[Path]:

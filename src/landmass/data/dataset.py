@@ -1,5 +1,6 @@
 """A data set: events, their sample space, and how to give events back in the container they came in."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -156,6 +157,20 @@ class Dataset:
     def copies(self) -> Copies:
         """For each event the number of the distinct one it is a copy of."""
         return np.unique(self.X, axis=0, return_inverse=True)[1].ravel()
+
+    @property
+    def unit(self) -> str:
+        """What a density is per."""
+        return " · ".join(column.unit or f"unit of {column.name}" for column in self.schema.columns)
+
+    @property
+    def entropy(self) -> float | None:
+        """Of the distribution the events were drawn from, in nats; None where it is not known."""
+        return None if self.truth is None else self.truth.entropy
+
+    def sha256(self) -> str:
+        """Of the events."""
+        return hashlib.sha256(np.ascontiguousarray(self.X).tobytes()).hexdigest()
 
     def repeats(self) -> tuple[str, ...]:
         """A warning for each column whose values look rounded or counted."""

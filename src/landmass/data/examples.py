@@ -1,5 +1,6 @@
 """Examples: events with the answers that a predictor is to give of them."""
 
+import hashlib
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, Self
 import narwhals as nw
 import numpy as np
 from jaxtyping import Float, Shaped
+from scipy.special import entr
 from sklearn.exceptions import DataConversionWarning
 
 from landmass.data import delimited, images, tables
@@ -17,9 +19,13 @@ from landmass.data.features import Features, Table
 from landmass.data.images import Images, PixelInputs
 from landmass.data.read import check_file, read
 from landmass.errors import DataError, SettingError
+from landmass.types import Copies
 
 Inputs = Features | PixelInputs
 """How events become numbers for a network."""
+
+# Whole numbers of more distinct values are amounts, not classes.
+MOST_CLASSES = 20
 
 Answers = Shaped[np.ndarray, " events"]
 """One an event: words, classes or numbers."""
@@ -62,8 +68,48 @@ class Examples:
             test: the share.
             seed: seed of the choice.
         """
-        parts = split_rows(self.inputs.copies(), seed, 0.0, test)
+        parts = split_rows(self.copies(), seed, 0.0, test)
         return self.take(parts.train), self.take(parts.test)
+
+    def copies(self) -> Copies:
+        """For each event the number of the distinct one that it is a copy of.
+
+        Where most events have copies, as rows of a few categories have, they are not one event told twice, and each
+        counts for itself.
+        """
+        found = self.inputs.copies()
+        return found if 2 * (found.max(initial=0) + 1) > len(self) else np.arange(len(self))
+
+    def check_fit(self) -> None:
+        """Refuse answers that are all the same.
+
+        Raises:
+            DataError: names the target, the value and the remedy.
+        """
+        if len(self) and (self.answers == self.answers[0]).all():
+            raise DataError(
+                f"the target {self.target!r} has one class only: {self.answers.tolist()[0]!r} in all {len(self)} rows; "
+                "add events with other answers"
+            )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader left out or changed, in sentences."""
+        return self.inputs.notes
+
+    @property
+    def unit(self) -> str:
+        """What a density of the answers is per."""
+        return f"unit of {self.target}" if is_number(self.answers) else f"class of {self.target}"
+
+    @property
+    def entropy(self) -> float | None:
+        """Mean entropy of the answers, each given its event, in nats; None where the chances are not known."""
+        return None if self.chances is None else float(entr(self.chances).sum(axis=1).mean())
+
+    def sha256(self) -> str:
+        """Of the events and their answers."""
+        return hashlib.sha256(f"{self.inputs.sha256()} {self.answers.tolist()!r}".encode()).hexdigest()
 
     def take(self, rows: Shaped[np.ndarray, " chosen"]) -> Self:
         """The examples of some rows."""
@@ -71,7 +117,15 @@ class Examples:
         return type(self)(self.inputs.take(rows), self.answers[rows], self.target, self.name, chances)
 
 
-def read_examples(X: Any, y: Any) -> Examples:
+def is_number(answers: Answers) -> bool:
+    """Whether answers are numbers on a line, rather than classes: more than a few, or with fractions."""
+    if answers.dtype.kind not in "fiu":
+        return False
+    distinct = np.unique(answers)
+    return len(distinct) > MOST_CLASSES or bool((distinct != np.round(distinct)).any())
+
+
+def read_examples(X: Any, y: Any, like: Inputs | None = None) -> Examples:
     """Read events and their answers.
 
     Args:
@@ -80,6 +134,7 @@ def read_examples(X: Any, y: Any) -> Examples:
             name of built-in ones.
         y: the answers, one an event; or the name of the column or label that holds them. Images with one label alone
             need none.
+        like: see `read_inputs`.
 
     Raises:
         DataError: there is no such column, an answer is missing, or there are more of one than of the other.
@@ -88,7 +143,7 @@ def read_examples(X: Any, y: Any) -> Examples:
         return X
     if isinstance(X, str) and X in EXAMPLES and y is None:
         return examples(X)
-    inputs, name = (X.inputs, X.name) if isinstance(X, Examples) else read_inputs(X)
+    inputs, name = (X.inputs, X.name) if isinstance(X, Examples) else read_inputs(X, like)
     known = inputs.labels if isinstance(inputs, Images) else inputs.columns
     if y is None and isinstance(inputs, Images) and len(known) == 1:
         y = next(iter(known))
@@ -156,8 +211,10 @@ def read_inputs(X: Any, like: Inputs | None = None) -> tuple[Table | Images, str
     """
     if isinstance(X, Examples):
         return X.inputs, X.name
-    if isinstance(X, Images):
-        return X, X.name
+    if isinstance(X, Images | Table):
+        return X, getattr(X, "name", "data")
+    if isinstance(X, str) and X in EXAMPLES:
+        return examples(X).inputs, X
     if isinstance(X, str | Path):
         return _read_path(Path(X), like), Path(X).stem
     if tables.is_table(X):

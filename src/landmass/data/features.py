@@ -1,5 +1,6 @@
 """Features: what a predictor is given, as numbers for a network: columns of numbers and of words, or pixels."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -45,6 +46,13 @@ class Table:
             for cells in self.columns.values()
         ]
         return np.unique(np.column_stack(codes), axis=0, return_inverse=True)[1].ravel()
+
+    def sha256(self) -> str:
+        """Of the cells."""
+        found = hashlib.sha256(repr(list(self.columns)).encode())
+        for cells in self.columns.values():
+            found.update(repr(cells.tolist()).encode() if cells.dtype == object else cells.tobytes())
+        return found.hexdigest()
 
     def without(self, name: str) -> Self:
         """The same events without a column."""

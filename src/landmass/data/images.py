@@ -1,6 +1,6 @@
 """Images: folders and archives of pictures, arrays of them, and the files that MNIST came in; with their labels."""
 
-import gzip
+import hashlib
 import io
 import math
 import stat
@@ -20,8 +20,8 @@ import numpy as np
 from jaxtyping import Float, Shaped, UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from landmass.data import delimited
-from landmass.data.limits import check_size
+from landmass.data import delimited, idx
+from landmass.data.limits import LARGEST_GROWTH, check_size
 from landmass.errors import DataError
 from landmass.nn.base import Layer
 from landmass.nn.layers import Standardise
@@ -35,8 +35,8 @@ PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", "
 LABELS = "labels.csv"
 """The file beside pictures that says what is on them."""
 
-# A picture of more pixels is a bomb, or was not meant to be learned from; and so is an archive that grows so much.
-MOST_PIXELS, LARGEST_GROWTH = 100_000_000, 200
+# A picture of more pixels is a bomb, or was not meant to be learned from.
+MOST_PIXELS = 100_000_000
 
 # What Pillow raises for a file that is not the picture that it seems to be.
 BROKEN = (
@@ -63,6 +63,7 @@ class Images:
         name: what the data is called.
         notes: what the reader left out or changed, in sentences.
         size: height and width that the images were resized to; None if they came so. New images are treated alike.
+        files: the pictures' places in their folder; empty where they came otherwise.
     """
 
     X: Pixels
@@ -70,6 +71,7 @@ class Images:
     name: str = "images"
     notes: tuple[str, ...] = ()
     size: tuple[int, int] | None = None
+    files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, values in self.labels.items():
@@ -81,7 +83,13 @@ class Images:
 
     def take(self, rows: Shaped[np.ndarray, " chosen"]) -> Self:
         """The images of some rows."""
-        return replace(self, X=self.X[rows], labels={name: values[rows] for name, values in self.labels.items()})
+        labels = {name: values[rows] for name, values in self.labels.items()}
+        files = tuple(np.array(self.files)[rows].tolist()) if self.files else ()
+        return replace(self, X=self.X[rows], labels=labels, files=files)
+
+    def sha256(self) -> str:
+        """Of the pixels."""
+        return hashlib.sha256(np.ascontiguousarray(self.X).tobytes()).hexdigest()
 
     def copies(self) -> Copies:
         """For each image the number of the distinct one that it is a copy of."""
@@ -200,13 +208,13 @@ def read_images(path: Path, *, size: int | tuple[int, int] | None = None, grey: 
     files, close = _files(path)
     try:
         if any(name.endswith(("-ubyte", "-ubyte.gz")) for name in files):
-            return _idx(files, path.stem)
+            pixels, labels = idx.read_parts(files, path.stem)
+            return from_array(pixels, labels, path.stem)
         pictures = [name for name in files if PurePosixPath(name).suffix.lower() in PICTURES]
         if not pictures:
             some = ", ".join(sorted(PICTURES))
-            raise DataError(
-                f"{path} holds no picture ({some}), only {len(files)} other files; give a folder of pictures"
-            )
+            found = f"holds no picture ({some}) among its {len(files)} files" if files else "is empty"
+            raise DataError(f"{path} {found}; give a folder of pictures, or a file with the events")
         labels, pictures = _labels(files, pictures, path)
         target = (size, size) if isinstance(size, int) else size
         X, notes = _decode(files, pictures, target, grey)
@@ -215,25 +223,21 @@ def read_images(path: Path, *, size: int | tuple[int, int] | None = None, grey: 
     left_out = len(files) - len(pictures) - (LABELS in files)
     if left_out:
         notes.append(f"left out {left_out} files that are no pictures")
-    return Images(X, labels, path.stem, tuple(notes), target)
+    return Images(X, labels, path.stem, tuple(notes), target, tuple(pictures))
 
 
-Read = Callable[[], bytes]
-"""Reads a file."""
-
-
-def _files(path: Path) -> tuple[dict[str, Read], Callable[[], None]]:
+def _files(path: Path) -> tuple[dict[str, idx.Read], Callable[[], None]]:
     """The files of a folder, of an archive, or one alone; and what to do when they are read."""
     if not path.is_file():
         return _folder(path)
     return _archive(path) if path.suffix.lower() == ".zip" else ({path.name: path.read_bytes}, lambda: None)
 
 
-def _folder(path: Path) -> tuple[dict[str, Read], Callable[[], None]]:
+def _folder(path: Path) -> tuple[dict[str, idx.Read], Callable[[], None]]:
     """The files below a folder, by their place in it; hidden ones are left out."""
     if not path.is_dir():
         raise DataError(f"there is no folder {path}; check its name")
-    files: dict[str, Read] = {}
+    files: dict[str, idx.Read] = {}
     top = path.resolve()
     for file in sorted(path.rglob("*")):
         place = file.relative_to(path)
@@ -246,7 +250,7 @@ def _folder(path: Path) -> tuple[dict[str, Read], Callable[[], None]]:
     return files, lambda: None
 
 
-def _archive(path: Path) -> tuple[dict[str, Read], Callable[[], None]]:
+def _archive(path: Path) -> tuple[dict[str, idx.Read], Callable[[], None]]:
     """The files of a ZIP archive, by their place in it; nothing is unpacked to the disk."""
     try:
         archive = zipfile.ZipFile(path)
@@ -257,7 +261,7 @@ def _archive(path: Path) -> tuple[dict[str, Read], Callable[[], None]]:
     check_size(str(path), unpacked)
     if unpacked > LARGEST_GROWTH * max(path.stat().st_size, 1):
         raise DataError(f"{path} would grow from {path.stat().st_size:,} to {unpacked:,} bytes; it looks like a bomb")
-    files: dict[str, Read] = {}
+    files: dict[str, idx.Read] = {}
     for member in members:
         place = PurePosixPath(member.filename)
         if place.is_absolute() or ".." in place.parts or "\\" in member.filename:
@@ -270,7 +274,7 @@ def _archive(path: Path) -> tuple[dict[str, Read], Callable[[], None]]:
 
 
 def _labels(
-    files: Mapping[str, Read], pictures: list[str], path: Path
+    files: Mapping[str, idx.Read], pictures: list[str], path: Path
 ) -> tuple[dict[str, Shaped[np.ndarray, " events"]], list[str]]:
     """What is known of the pictures, and their names in the order of the labels."""
     if LABELS not in files:
@@ -301,7 +305,7 @@ def _labels(
 
 
 def _decode(
-    files: Mapping[str, Read], pictures: Sequence[str], size: tuple[int, int] | None, grey: bool | None
+    files: Mapping[str, idx.Read], pictures: Sequence[str], size: tuple[int, int] | None, grey: bool | None
 ) -> tuple[Pixels, list[str]]:
     """All pictures as bytes of one shape, and notes on what was changed."""
     with ThreadPoolExecutor() as pool:
@@ -325,7 +329,7 @@ def _decode(
     return X[..., None] if grey else X, notes
 
 
-def _picture(read: Read, name: str, size: tuple[int, int] | None) -> tuple[Image.Image, set[str]]:
+def _picture(read: idx.Read, name: str, size: tuple[int, int] | None) -> tuple[Image.Image, set[str]]:
     """One picture, in grey or colours, and what was changed of it."""
     changed = set()
     try:
@@ -359,38 +363,6 @@ def _picture(read: Read, name: str, size: tuple[int, int] | None) -> tuple[Image
         image = image.convert("RGB")
     image = image.convert("L" if image.mode in ("1", "L", "LA") else "RGB")
     return (image if size is None else image.resize((size[1], size[0]), Image.Resampling.LANCZOS)), changed
-
-
-def _idx(files: Mapping[str, Read], name: str) -> Images:
-    """The files that MNIST came in: a training and a test part, of images and of labels."""
-    found: dict[str, list[np.ndarray]] = {"images": [], "labels": []}
-    parts: list[np.ndarray] = []
-    for file in sorted(files, reverse=True):
-        kind = next((kind for kind in found if f"{kind}-idx" in file or f"{kind}.idx" in file), None)
-        if kind is None:
-            continue
-        array = _idx_array(files[file](), file)
-        found[kind].append(array)
-        if kind == "labels":
-            parts.append(np.full(len(array), "train" if "train" in file else "test"))
-    if not found["images"] or [len(x) for x in found["images"]] != [len(y) for y in found["labels"]]:
-        raise DataError(f"{name} lacks images or labels: found {', '.join(sorted(files))}; give both, of equal length")
-    labels = {"label": np.concatenate(found["labels"]), "part": np.concatenate(parts)}
-    return from_array(np.concatenate(found["images"]), labels, name)
-
-
-def _idx_array(content: bytes, file: str) -> UInt8[np.ndarray, "..."]:
-    try:
-        if content[:2] == b"\x1f\x8b":
-            with gzip.GzipFile(fileobj=io.BytesIO(content)) as unpacked:
-                content = unpacked.read(LARGEST_GROWTH * len(content) + 1)
-        zero, kind, dims = struct.unpack(">HBB", content[:4])
-        shape = struct.unpack(f">{dims}I", content[4 : 4 + 4 * dims])
-        if zero or kind != 8 or math.prod(shape) != len(content) - 4 - 4 * dims:
-            raise ValueError(f"its head tells of {shape} bytes of kind {kind}, and it holds {len(content)}")
-        return np.frombuffer(content, np.uint8, offset=4 + 4 * dims).reshape(shape)
-    except (struct.error, OSError, EOFError, zlib.error, ValueError) as error:
-        raise DataError(f"{file} is not a readable file of MNIST's form: {error}; fetch it again") from error
 
 
 def _wide(size: tuple[int, int]) -> str:

@@ -4,6 +4,9 @@ import os
 
 from landmass.errors import DataError
 
+# A file that unpacks to more than so many times its size is a bomb.
+LARGEST_GROWTH = 200
+
 
 def memory() -> int:
     """This machine's memory, in bytes."""

@@ -48,6 +48,10 @@ class Estimator(BaseEstimator, ABC):
         manifest = Manifest(name, settings, self.data_.schema, self.data_.name, model, golden, environment())
         write_json(folder / "manifest.json", manifest)
 
+    @abstractmethod
+    def log_densities(self, part: Any) -> LogDensities:
+        """Log-density of each event of a part that a ladder has kept, or of its answer given the rest of it."""
+
     @property
     def n_parameters_(self) -> int:
         """How many fitted numbers the density holds."""

@@ -45,7 +45,7 @@ from landmass.train.rows import Coordinates
 from landmass.train.trees import filled, named_arrays
 from landmass.types import LogDensities
 
-Architecture = Literal["linear", "mlp", "cnn", "resnet"]
+Architecture = Literal["constant", "linear", "mlp", "cnn", "resnet"]
 Activations = Literal["linear", "relu", "leaky_relu", "silu", "gelu", "tanh", "sigmoid"]
 
 # How often a training of full length looks at the validation score.
@@ -57,7 +57,7 @@ MOST_STEPS = 20_000
 # What an architecture is where settings leave it open.
 SMALL = {"hidden": 64, "depth": 2, "batch_norm": False, "waves": 16}
 DEEP = {"hidden": 16, "depth": 3, "batch_norm": True, "waves": 0}
-DEFAULTS: dict[str, dict[str, Any]] = {"linear": SMALL, "mlp": SMALL, "cnn": DEEP, "resnet": DEEP}
+DEFAULTS: dict[str, dict[str, Any]] = {"constant": SMALL, "linear": SMALL, "mlp": SMALL, "cnn": DEEP, "resnet": DEEP}
 
 # Decay of the running average of the weights.
 AVERAGE = 0.99
@@ -98,6 +98,7 @@ class ConditionalEstimator(Estimator, ABC):
 
     Args:
         architecture: the network's layers by name, or one by one; None takes `mlp` for columns and `cnn` for images.
+            `constant` looks at nothing: it learns how frequent the answers are.
         hidden: units of each hidden layer of `mlp`, 64 if None; channels of the first layers of the others, 16 if None.
         depth: hidden layers of `mlp`, 2 if None; blocks of the others, 3 if None, each half as large as the last.
         activation: between the layers.
@@ -159,7 +160,7 @@ class ConditionalEstimator(Estimator, ABC):
         examples = read_examples(X, y)
         if len(examples) < 3:
             raise DataError(f"n_samples={len(examples)} examples are too few to learn and to choose by; give more")
-        parts = split_rows(examples.inputs.copies(), self._seed(), self.validation_fraction, 0.0)
+        parts = split_rows(examples.copies(), self._seed(), self.validation_fraction, 0.0)
         return self.fit_parts(examples.take(parts.train), examples.take(parts.validation))
 
     def fit_parts(
@@ -195,9 +196,12 @@ class ConditionalEstimator(Estimator, ABC):
             Shape (events,), float64.
         """
         check_is_fitted(self)
-        examples = read_examples(X, y)
+        examples = read_examples(X, y, self.inputs_)
         context = self._encoded(examples.inputs)
         return log_prob(self.model_, self._coded(examples.answers), context) + self._log_det
+
+    def log_densities(self, part: Examples) -> LogDensities:
+        return self.log_prob(part)
 
     @property
     def network_(self) -> Network:

@@ -100,6 +100,9 @@ class DensityEstimator(DensityMixin, Estimator, ABC):
             return np.concatenate([np.empty(0), *(self.score_samples(piece) for piece in X)])
         return self._log_prob(self._read_again(X).X)
 
+    def log_densities(self, part: Dataset) -> LogDensities:
+        return self.score_samples(part)
+
     def score(self, X: Any, y: Any = None) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Mean log-density of the events, in nats.
 

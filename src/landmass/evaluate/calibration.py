@@ -4,10 +4,13 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 
 from landmass.data.examples import read_examples
 from landmass.errors import DataError
+
+# Bins that a calibration is measured in unless told otherwise.
+BINS = 15
 
 
 class Calibration(msgspec.Struct, frozen=True):
@@ -34,7 +37,7 @@ class Calibration(msgspec.Struct, frozen=True):
         return "\n".join([head, "probability  frequency  events", *lines])
 
 
-def calibration(model: Any, X: Any, y: Any = None, bins: int = 15) -> Calibration:
+def calibration(model: Any, X: Any, y: Any = None, bins: int = BINS) -> Calibration:
     """Compare a classifier's probabilities with what came, in bins of equally many events.
 
     With two classes the probability is that of the second one; with more, that of the class thought most likely.
@@ -49,11 +52,27 @@ def calibration(model: Any, X: Any, y: Any = None, bins: int = 15) -> Calibratio
     """
     examples = read_examples(X, y)
     chances = np.asarray(model.predict_proba(X), np.float64)
-    classes = np.asarray(model.classes_)
+    return calibration_of(chances, np.asarray(model.classes_), examples.answers, bins)
+
+
+def calibration_of(
+    chances: Float[np.ndarray, "events classes"],
+    classes: Shaped[np.ndarray, " classes"],
+    answers: Shaped[np.ndarray, " events"],
+    bins: int,
+) -> Calibration:
+    """Compare probabilities with what came; see `calibration`.
+
+    Args:
+        chances: each event's probabilities.
+        classes: what they are of.
+        answers: each event's class.
+        bins: how many.
+    """
     if chances.shape[1] == 2:
-        return reliability(chances[:, 1], examples.answers == classes[1], f"{classes.tolist()[1]!r}", bins)
+        return reliability(chances[:, 1], answers == classes[1], f"{classes.tolist()[1]!r}", bins)
     likeliest = chances.argmax(axis=1)
-    return reliability(chances.max(axis=1), classes[likeliest] == examples.answers, "the likeliest class", bins)
+    return reliability(chances.max(axis=1), classes[likeliest] == answers, "the likeliest class", bins)
 
 
 def reliability(

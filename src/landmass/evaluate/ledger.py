@@ -30,6 +30,7 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         n: held-out events.
         zero_density: held-out events whose density is zero.
         weight: the rung's weight in the stack.
+        measures: what else can be said of predictions, by name; see `landmass.evaluate.predictions`.
     """
 
     family: str
@@ -43,6 +44,7 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     n: int
     zero_density: int
     weight: float | None = None
+    measures: dict[str, float] = {}
 
 
 class Ledger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -96,6 +98,50 @@ def paired_gain(
     return mean_and_error(difference, copies) if np.isfinite(difference).all() else (None, None)
 
 
+def line_of(
+    scores: LogDensities,
+    below: LogDensities | None,
+    copies: Copies,
+    *,
+    family: str,
+    label: Likelihood,
+    parameters: int,
+    seconds: float,
+    weight: float | None,
+    measures: dict[str, float],
+) -> Rung:
+    """A rung's line.
+
+    Args:
+        scores: its log-densities of the held-out events.
+        below: those of the best rung below; None for the first.
+        copies: see `standard_error`.
+        family: see `Rung`, and so for the rest.
+        label: see there.
+        parameters: see there.
+        seconds: see there.
+        weight: see there.
+        measures: see there.
+    """
+    zeros = int(np.isneginf(scores).sum())
+    nats, se = (None, None) if zeros else mean_and_error(scores, copies)
+    gain, gain_se = (None, None) if zeros or below is None else paired_gain(scores, below, copies)
+    return Rung(
+        family=family,
+        label=label,
+        nats=nats,
+        se=se,
+        gain=gain,
+        gain_se=gain_se,
+        parameters=parameters,
+        seconds=seconds,
+        n=len(scores),
+        zero_density=zeros,
+        weight=weight,
+        measures=measures,
+    )
+
+
 def prefer(scores: dict[str, LogDensities], copies: Copies | None = None) -> str:
     """The rung to prefer: a richer one only if its paired gain over the best so far exceeds two standard errors.
 
@@ -115,15 +161,17 @@ def prefer(scores: dict[str, LogDensities], copies: Copies | None = None) -> str
 
 def as_rows(ledger: Ledger) -> tuple[list[str], list[list[str]]]:
     """The ledger's table for people: headings, and one row of texts a rung."""
-    known = ledger.true_entropy is not None
+    known, stacked = ledger.true_entropy is not None, any(rung.weight is not None for rung in ledger.rungs)
+    others = list(dict.fromkeys(name for rung in ledger.rungs for name in rung.measures))
     heads = [
         "rung",
         "nats an event",
         *(["gap to truth"] if known else []),
         "gain",
+        *others,
         "parameters",
         "seconds",
-        "weight",
+        *(["weight"] if stacked else []),
     ]
     rows = []
     for rung in ledger.rungs:
@@ -135,9 +183,10 @@ def as_rows(ledger: Ledger) -> tuple[list[str], list[list[str]]]:
                 MARKS[rung.label] + nats,
                 *([("" if gap is None else f"{gap:.4f}")] if known else []),
                 "" if gain is None else f"{gain:+.4f} ± {rung.gain_se:.4f}",
+                *(f"{rung.measures[name]:.4f}" if name in rung.measures else "" for name in others),
                 f"{rung.parameters:,}",
                 f"{rung.seconds:.1f}",
-                "" if rung.weight is None else f"{rung.weight:.3f}",
+                *(["" if rung.weight is None else f"{rung.weight:.3f}"] if stacked else []),
             ]
         )
     return heads, rows

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, Shaped
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
 
 from landmass.core.distributions import Mixture
 from landmass.core.heads import Bernoulli, Categorical, ClassHead, Focal, Hinge
@@ -80,7 +81,8 @@ class NeuralClassifier(ClassifierMixin, ConditionalEstimator):
             y: the answers, as in `fit`.
             sample_weight: how much each event counts.
         """
-        examples = read_examples(X, y)
+        check_is_fitted(self)
+        examples = read_examples(X, y, self.inputs_)
         return float(super().score(examples, examples.answers, sample_weight))
 
     @property

@@ -67,7 +67,7 @@ class NeuralRegressor(RegressorMixin, ConditionalEstimator):
         asked = np.atleast_1d(np.asarray(quantiles, np.float64))
         if not ((asked > 0.0) & (asked < 1.0)).all():
             raise SettingError(f"quantiles must lie between 0 and 1, got {quantiles}")
-        context = self._encoded(read_inputs(X)[0])
+        context = self._encoded(read_inputs(X, self.inputs_)[0])
         shares = np.tile(asked.astype(np.float32), (len(context), 1))
         found = in_blocks(_quantiles, self.model_, context, shares)
         return np.column_stack([self._in_units(column) for column in found.T])
@@ -80,7 +80,8 @@ class NeuralRegressor(RegressorMixin, ConditionalEstimator):
             y: the answers, as in `fit`.
             sample_weight: how much each event counts.
         """
-        examples = read_examples(X, y)
+        check_is_fitted(self)
+        examples = read_examples(X, y, self.inputs_)
         return float(super().score(examples, examples.answers, sample_weight))
 
     @property

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from landmass.nn.base import Layer, Shape
-from landmass.nn.layers import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, GlobalMean, Waves
+from landmass.nn.layers import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, GlobalMean, Ignore, Waves
 from landmass.nn.network import AnyLayer, Residual
 
 
@@ -51,7 +51,12 @@ def by_name(name: str, shape: Shape, outputs: int, sizes: Sizes) -> tuple[Layer,
         outputs: numbers that come out.
         sizes: what it leaves open.
     """
-    return (*ARCHITECTURES[name](shape, sizes), Dense(outputs))
+    # Before it has learned, a network says nearly the same of every event.
+    return (*ARCHITECTURES[name](shape, sizes), Dense(outputs, gain=0.1))
+
+
+def _constant(shape: Shape, sizes: Sizes) -> list[AnyLayer]:
+    return [Ignore()]
 
 
 def _linear(shape: Shape, sizes: Sizes) -> list[AnyLayer]:
@@ -84,6 +89,7 @@ def _resnet(shape: Shape, sizes: Sizes) -> list[AnyLayer]:
 
 
 ARCHITECTURES: dict[str, Callable[[Shape, Sizes], list[AnyLayer]]] = {
+    "constant": _constant,
     "linear": _linear,
     "mlp": _mlp,
     "cnn": _cnn,

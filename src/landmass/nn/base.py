@@ -79,9 +79,9 @@ class Layer(msgspec.Struct, frozen=True, tag_field="layer", forbid_unknown_field
         """
 
 
-def he(make: Make, fan_in: int, shape: Shape) -> Any:
+def he(make: Make, fan_in: int, shape: Shape, gain: float = 1.0) -> Any:
     """Normal numbers that keep the size of what passes through, half of it being cut off (He et al. 2015)."""
-    return make(math.sqrt(2.0 / fan_in), shape, random=True)
+    return make(gain * math.sqrt(2.0 / max(fan_in, 1)), shape, random=True)
 
 
 def row(numbers: Float[Array, " units"], x: Array) -> Array:

@@ -71,15 +71,17 @@ class Dense(Layer, frozen=True, tag="dense"):
 
     Args:
         units: numbers that come out.
+        gain: how large the first weights are, as a share of those that keep the size of what passes through.
     """
 
     units: int
+    gain: float = 1.0
 
     def shape(self, shape: Shape) -> Shape:
         return (*shape[:-1], self.units)
 
     def weights(self, shape: Shape, make: Make) -> Tree:
-        return {"weight": he(make, shape[-1], (shape[-1], self.units)), "bias": make(0.0, (self.units,))}
+        return {"weight": he(make, shape[-1], (shape[-1], self.units), self.gain), "bias": make(0.0, (self.units,))}
 
     def __call__(self, weights: Tree, running: Tree, x: Batch, key: Key | None) -> tuple[Batch, Tree]:
         return plus(x @ weights["weight"], weights["bias"]), running
@@ -288,6 +290,16 @@ class Flatten(Layer, frozen=True, tag="flatten"):
 
     def __call__(self, weights: Tree, running: Tree, x: Batch, key: Key | None) -> tuple[Batch, Tree]:
         return x.reshape(len(x), -1), running
+
+
+class Ignore(Layer, frozen=True, tag="ignore"):
+    """Nothing of an event: what follows says the same of all."""
+
+    def shape(self, shape: Shape) -> Shape:
+        return (0,)
+
+    def __call__(self, weights: Tree, running: Tree, x: Batch, key: Key | None) -> tuple[Batch, Tree]:
+        return jnp.zeros((len(x), 0)), running
 
 
 class PixelShuffle(Layer, frozen=True, tag="pixel_shuffle"):

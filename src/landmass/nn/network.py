@@ -19,6 +19,7 @@ from landmass.nn.layers import (
     Flatten,
     GlobalMean,
     GroupNorm,
+    Ignore,
     LayerNorm,
     PixelShuffle,
     Pool,
@@ -83,6 +84,7 @@ AnyLayer = (
     | Pool
     | GlobalMean
     | Flatten
+    | Ignore
     | PixelShuffle
     | Attention
     | Residual

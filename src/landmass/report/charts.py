@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from landmass.evaluate.ledger import MARKS
 from landmass.evaluate.likelihood import Surface
-from landmass.report.measures import Curve, Measures
+from landmass.report.measures import Curve, Measures, Shown
 from landmass.report.style import Theme, new_figure, shown, signed, title
 
 WIDTH = 10.0
@@ -22,7 +22,7 @@ UNDERFLOW, OVERFLOW = math.log10(5e-324), math.log10(np.finfo(float).max)
 CONTOURS = [0.5 * r**2 for r in range(5)]
 
 
-def ledger(m: Measures, theme: Theme) -> Figure:
+def ledger(m: Shown, theme: Theme) -> Figure:
     """Every rung's held-out score with an error bar of two standard errors, and the truth where it is known."""
     rungs = m.ledger.rungs
     figure = new_figure(WIDTH, 0.36 * len(rungs) + 1.0)
@@ -75,7 +75,7 @@ def ledger(m: Measures, theme: Theme) -> Figure:
     return figure
 
 
-def curves(m: Measures, theme: Theme) -> Figure | None:
+def curves(m: Shown, theme: Theme) -> Figure | None:
     """How the rungs learned that took steps: the score of training batches and of validation events, by step."""
     if not m.curves:
         return None

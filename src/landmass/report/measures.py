@@ -57,12 +57,26 @@ class Curve:
     held_out: Float[np.ndarray, " looks"]
 
 
-@dataclass(frozen=True, eq=False)
-class Measures:
-    """All that a report says of a ladder.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Shown:
+    """What every report says of a ladder.
 
     Args:
         ledger: the ladder's.
+        last: the rung that answers for the ladder.
+        curves: how rungs learned that took steps.
+    """
+
+    ledger: Ledger
+    last: str
+    curves: dict[str, Curve]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Measures(Shown):
+    """All that a report says of a ladder of densities.
+
+    Args:
         schema: the sample space.
         rungs: the fitted rungs by name, from simple to rich.
         truth: the known distribution, if there is one.
@@ -75,10 +89,8 @@ class Measures:
         log_density: of the events in `data`, by rung.
         products: the likelihood of the events in `data`, by rung.
         surfaces: likelihood surfaces, by rung.
-        curves: how rungs learned that took steps.
     """
 
-    ledger: Ledger
     schema: Schema
     rungs: dict[str, DensityEstimator]
     truth: Truth | None
@@ -91,17 +103,11 @@ class Measures:
     log_density: Scores
     products: dict[str, Product]
     surfaces: dict[str, Surface]
-    curves: dict[str, Curve]
 
     @property
     def dim(self) -> int:
         """Number of columns."""
         return len(self.schema.columns)
-
-    @property
-    def last(self) -> str:
-        """The rung that answers for the ladder."""
-        return list(self.rungs)[-1]
 
 
 def measure(ladder: Ladder, data: Dataset | None = None) -> Measures:
@@ -127,6 +133,7 @@ def measure(ladder: Ladder, data: Dataset | None = None) -> Measures:
     scores = {} if whole is None else score_all(rungs, whole)
     return Measures(
         ledger=ledger,
+        last=list(rungs)[-1],
         schema=schema,
         rungs=rungs,
         truth=known,
@@ -257,18 +264,30 @@ def _curves(rungs: dict[str, DensityEstimator], parts: tuple[Dataset, ...]) -> d
     for name, rung in rungs.items():
         if not isinstance(rung, LearnedEstimator):
             continue
-        looks: list[Progress] = [look for look in rung.history_ if look.kind == "advanced" and look.loss is not None]
-        if len(looks) < 2:
-            continue
         # Losses and scores are per unit of the model's space; the map's mean log-Jacobian brings them to the data's.
         # The fit's space is made anew: the rung's own has learned from the validation events since.
         space = Space.fit(parts[0].schema, parts[0].X, rung._onto_line)
-        to_data = [float(np.mean(space.forward(part.X)[1])) for part in parts[:2]]
-        steps = np.array([look.step for look in looks], float)
-        train = np.array([to_data[0] - (look.loss or 0.0) for look in looks])
-        held_out = np.array([np.nan if look.score is None else look.score + to_data[1] for look in looks])
-        curves[name] = Curve(steps, train, held_out)
+        found = curve_of(rung.history_, *(float(np.mean(space.forward(part.X)[1])) for part in parts[:2]))
+        if found is not None:
+            curves[name] = found
     return curves
+
+
+def curve_of(history: tuple[Progress, ...], train: float, held_out: float) -> Curve | None:
+    """How a rung learned; None where it took no steps.
+
+    Args:
+        history: its progress records.
+        train: mean log-density of the training events in the data's units, less that in the model's space.
+        held_out: the same of the validation events.
+    """
+    looks = [look for look in history if look.kind == "advanced" and look.loss is not None]
+    if len(looks) < 2:
+        return None
+    steps = np.array([look.step for look in looks], float)
+    learned = np.array([train - (look.loss or 0.0) for look in looks])
+    scores = np.array([np.nan if look.score is None else look.score + held_out for look in looks])
+    return Curve(steps, learned, scores)
 
 
 def _seed() -> np.random.RandomState:

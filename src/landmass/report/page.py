@@ -1,44 +1,22 @@
 """The page: figures written beside it and set into it, tables, sentences; one file without a network."""
 
-import base64
-from collections.abc import Callable
-from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from matplotlib.figure import Figure
-
 from landmass.data.dataset import Dataset
 from landmass.errors import StoreError
-from landmass.evaluate.ledger import as_rows
 from landmass.ladder import Ladder
 from landmass.models.uniform_box import UniformBox
-from landmass.report import charts, maps, samples, story
+from landmass.report import charts, maps, predictions, samples, story
 from landmass.report.measures import Measures, measure
-from landmass.report.style import DARK, LIGHT, Theme, general, look, per, png, signed, title
+from landmass.report.parts import Draw, Plate, ledger_table, paragraphs, plate_of, table
+from landmass.report.style import general, per, signed, title
 from landmass.store import VERSION, write_bytes
 
 # Columns of a box that are listed.
 MOST_ROWS = 12
-
-
-@dataclass(frozen=True)
-class Plate:
-    """A figure of the page.
-
-    Args:
-        name: of its file.
-        draw: makes it in a theme; None where the ladder has nothing to show.
-        alt: what it shows, for who cannot see it.
-        caption: how to read it.
-    """
-
-    name: str
-    draw: Callable[[Measures, Theme], Figure | None]
-    alt: str
-    caption: str
 
 
 def write_report(ladder: Ladder, folder: str | Path, *, data: Dataset | None = None) -> Path:
@@ -61,9 +39,12 @@ def write_report(ladder: Ladder, folder: str | Path, *, data: Dataset | None = N
         (folder / "figures").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"cannot write {folder}: {error.strerror or error}") from error
-    m = measure(ladder, data)
+    if ladder.target_ is None:
+        body = _body(measure(ladder, data), folder / "figures")
+    else:
+        body = predictions.body(ladder, folder / "figures")
     page = Template(_resource("page.html")).substitute(
-        title=escape(m.ledger.data), style=_resource("page.css"), body=_body(m, folder / "figures")
+        title=escape(ladder.ledger_.data), style=_resource("page.css"), body=body
     )
     write_bytes(folder / "report.html", page.encode())
     return folder / "report.html"
@@ -72,17 +53,17 @@ def write_report(ladder: Ladder, folder: str | Path, *, data: Dataset | None = N
 def _body(m: Measures, figures: Path) -> str:
     last, unit = title(m.last), per(m.schema)
 
-    def plate(name: str, draw: Callable[[Measures, Theme], Figure | None], alt: str, caption: str) -> str:
-        return _plate(m, Plate(name, draw, alt, caption), figures)
+    def plate(name: str, draw: Draw, alt: str, caption: str) -> str:
+        return plate_of(m, Plate(name, draw, alt, caption), figures)
 
     return "\n".join(
         [
             "<header>",
             f"<h1>{escape(m.ledger.data)}: where the probability is</h1>",
-            _paragraphs(story.opening(m)),
+            paragraphs(story.opening(m)),
             "</header>",
             "<main>",
-            _paragraphs(story.troubles(m), "troubles"),
+            paragraphs(story.troubles(m), "troubles"),
             plate(
                 "density",
                 maps.large_map,
@@ -92,7 +73,7 @@ def _body(m: Measures, figures: Path) -> str:
                 else f"The density of the {last}.",
             ),
             "<h2>The ledger</h2>",
-            _paragraphs(story.gains(m)),
+            paragraphs(story.gains(m)),
             plate(
                 "ledger",
                 charts.ledger,
@@ -100,7 +81,7 @@ def _body(m: Measures, figures: Path) -> str:
                 "Bars reach two standard errors to each side. The distance between two rungs is known better than "
                 "either score, because both were asked about the same events: the table's gains are paired.",
             ),
-            _ledger_table(m),
+            ledger_table(m, per(m.schema)),
             "<h2>What each rung believes</h2>",
             plate(
                 "rungs",
@@ -139,16 +120,16 @@ def _body(m: Measures, figures: Path) -> str:
             ),
             "<h2>Probability made visible</h2>",
             _box_table(m),
-            _paragraphs(story.product(m)),
+            paragraphs(story.product(m)),
             plate(
                 "product",
                 charts.running_product,
                 "The running product of likelihoods, which falls out of the range of float64",
                 "The likelihood of the first events, one multiplied after the other.",
             ),
-            _paragraphs(story.integrals(m)),
+            paragraphs(story.integrals(m)),
             _checks_table(m),
-            _paragraphs(story.peaks(m)),
+            paragraphs(story.peaks(m)),
             plate(
                 "peak",
                 charts.surfaces,
@@ -160,31 +141,6 @@ def _body(m: Measures, figures: Path) -> str:
             f"<footer>Written by landmass {escape(VERSION)}. Log-densities are in nats, per {escape(unit)}.</footer>",
         ]
     )
-
-
-def _plate(m: Measures, plate: Plate, figures: Path) -> str:
-    """Draw a figure for both faces of the page; the light one is also written as a file."""
-    images = {}
-    for theme in (LIGHT, DARK):
-        with look(theme):
-            figure = plate.draw(m, theme)
-            if figure is None:
-                return ""
-            images[theme.name] = png(figure)
-    write_bytes(figures / f"{plate.name}.png", images["light"])
-    light, dark = (f"data:image/png;base64,{base64.b64encode(images[name]).decode()}" for name in ("light", "dark"))
-    return (
-        f'<figure><picture><source media="(prefers-color-scheme: dark)" srcset="{dark}">'
-        f'<img src="{light}" alt="{escape(plate.alt)}"></picture>'
-        f"<figcaption>{escape(plate.caption)}</figcaption></figure>"
-    )
-
-
-def _ledger_table(m: Measures) -> str:
-    heads, rows = as_rows(m.ledger)
-    caption = f"Held-out log-likelihood in nats an event, per {per(m.schema)}; ± one standard error."
-    marked = [name == m.last for name in (rung.family for rung in m.ledger.rungs)]
-    return _table(caption, heads, [[cell.replace("-", "−") for cell in row] for row in rows], marked)
 
 
 def _box_table(m: Measures) -> str:
@@ -199,7 +155,7 @@ def _box_table(m: Measures) -> str:
     ]
     more = f" (the first {MOST_ROWS} of {m.dim} columns)" if m.dim > MOST_ROWS else ""
     caption = f"The {title(box[0])} is {2 * m.dim} numbers, and nothing else{more}."
-    return _table(caption, ["column", "low", "high"], rows[:MOST_ROWS])
+    return table(caption, ["column", "low", "high"], rows[:MOST_ROWS])
 
 
 def _checks_table(m: Measures) -> str:
@@ -228,24 +184,7 @@ def _checks_table(m: Measures) -> str:
     if not rows:
         return ""
     caption = "What must be one, what must be small, and what no computer can multiply."
-    return _table(caption if m.empty else "What must be one, and what no computer can multiply.", heads, rows)
-
-
-def _table(caption: str, heads: list[str], rows: list[list[str]], marked: list[bool] | None = None) -> str:
-    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in heads)
-    body = ""
-    for row, mark in zip(rows, marked or [False] * len(rows), strict=True):
-        cells = f'<th scope="row">{escape(row[0])}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
-        body += f'<tr class="last">{cells}</tr>' if mark else f"<tr>{cells}</tr>"
-    return (
-        f'<div class="scroll" tabindex="0"><table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def _paragraphs(sentences: list[str], kind: str = "") -> str:
-    attribute = f' class="{kind}"' if kind else ""
-    return "\n".join(f"<p{attribute}>{escape(sentence)}</p>" for sentence in sentences)
+    return table(caption if m.empty else "What must be one, and what no computer can multiply.", heads, rows)
 
 
 def _of_columns(m: Measures) -> str:

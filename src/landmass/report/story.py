@@ -44,7 +44,7 @@ def _verdict(m: Measures) -> list[str]:
 def _gaps(m: Measures, rungs: list[Rung]) -> str:
     """How far rungs are from the truth."""
     told = []
-    for rung in dict.fromkeys(rungs):
+    for rung in {rung.family: rung for rung in rungs}.values():
         gap = m.ledger.gap(rung)
         if gap is not None and gap >= 0.0:
             told.append(f"the {title(rung.family)} falls short by {gap:.3f} nats")

@@ -107,16 +107,18 @@ class BuiltInExamples:
         description: one line for a list of data sets.
         make: makes so many examples from a seed.
         n: how many to make unless told otherwise.
+        finite: whether there are no others.
     """
 
     description: str
     make: Callable[[int, int], Made]
     n: int
+    finite: bool = False
 
 
 EXAMPLES = {
     "visitors": BuiltInExamples("job title × site visits -> subscribes; their interaction decides", visitors, 10_000),
     "land_and_sea": BuiltInExamples("places on the world map -> land or sea", land_and_sea, 20_000),
     "portraits": BuiltInExamples("drawn faces -> smiling or not; some hidden, some told wrongly", smiles, 10_000),
-    "digits": BuiltInExamples("handwritten digits of 8×8 pixels -> 0 to 9", digits, 1_797),
+    "digits": BuiltInExamples("handwritten digits of 8×8 pixels -> 0 to 9", digits, 1_797, True),
 }

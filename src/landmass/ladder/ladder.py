@@ -1,91 +1,56 @@
-"""Ladder: fit several families to one split of the data, compare them, choose, stack."""
+"""The ladder: several families on one split of the data, compared in one ledger."""
 
 import hashlib
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from html import escape
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from landmass.catalog import FAMILIES, family, load_estimator, name_of
-from landmass.data.batches import Split, split
+from landmass.catalog import load_estimator
+from landmass.data.batches import split_rows
+from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.dataset import Dataset
+from landmass.data.examples import Examples, read_examples
+from landmass.data.images import Images
 from landmass.data.read import read
-from landmass.errors import DataError, FitError, LandmassError, SettingError, StoreError
-from landmass.estimator.density import DensityEstimator
-from landmass.evaluate.ledger import Ledger, Rung, as_html, as_text, mean_and_error, paired_gain, prefer
+from landmass.errors import DataError, FitError, LandmassError, StoreError
+from landmass.evaluate.ledger import Ledger, as_html, as_text, line_of, prefer
+from landmass.evaluate.predictions import measures
+from landmass.ladder.form import Done, RunManifest, SplitRows, check_begun
+from landmass.ladder.rungs import Wanted, densities, predictors
 from landmass.models.stack import Stack
-from landmass.store import VERSION, below, make_folder, new_folder, read_json, refuse_existing, write_json
+from landmass.store import make_folder, new_folder, refuse_existing, write_json
 from landmass.train.checkpoint import Checkpoint
 from landmass.train.progress import Listener, Progress, silent
 from landmass.train.weights import mixture_log_prob
 from landmass.types import LogDensities
 
 
-class RunManifest(msgspec.Struct, forbid_unknown_fields=True):
-    """What `manifest.json` says of a run folder.
-
-    Args:
-        rungs: the rungs' names, from simple to rich.
-        data: what the data was called.
-        random_state: the seed of everything.
-        kind: tells a run from a single estimator.
-        schema_version: of this form.
-        landmass: the version that wrote it.
-    """
-
-    rungs: tuple[str, ...]
-    data: str
-    random_state: int
-    kind: Literal["run"] = "run"
-    schema_version: Literal[1] = 1
-    landmass: str = VERSION
-
-
-class SplitRows(msgspec.Struct, forbid_unknown_fields=True):
-    """Row numbers of the parts; `test` is empty where the test events came on their own."""
-
-    train: list[int]
-    validation: list[int]
-    test: list[int]
-
-
-class Done(msgspec.Struct, forbid_unknown_fields=True):
-    """What a begun run remembers of a rung that is done, beside its folder and its validation scores.
-
-    Args:
-        seconds: that it took.
-        failed: why there is no such rung; empty if there is.
-        history: its progress records.
-    """
-
-    seconds: float = 0.0
-    failed: str = ""
-    history: tuple[Progress, ...] = ()
-
-
-class Begun(msgspec.Struct, forbid_unknown_fields=True):
-    """What a begun run is of: the SHA-256 of its data, families and settings."""
-
-    sha256: str
+def _answers(question: str) -> Callable[["Ladder"], bool]:
+    """Whether the rung that answers for a ladder knows a question; before a fit nobody can tell."""
+    return lambda ladder: not hasattr(ladder, "rungs_") or hasattr(ladder.last_, question)
 
 
 class Ladder(DensityMixin, BaseEstimator):
-    """Several densities on one split of the data, from simple to rich, compared in one ledger.
+    """Several densities, or several predictors, on one split of the data, from simple to rich, in one ledger.
 
     The data is split once: 0.8 to train, 0.1 to choose on, 0.1 to report on; or 0.9 and 0.1 where the test events
-    are given apart. The last rung is a stack of all others, and it answers for the ladder.
+    are given apart. Of densities the last rung is a stack of all others, and it answers for the ladder. Of predictors
+    the first rung is told nothing of an event, and the one that validation prefers answers for the ladder.
 
     Args:
-        families: names or estimators; None takes every family.
+        families: names or estimators, or estimators by the names of their rungs; None takes every family of densities,
+            or a linear predictor and one that suits the events.
         random_state: seed of the split and of every fit.
 
     Example:
@@ -94,16 +59,26 @@ class Ladder(DensityMixin, BaseEstimator):
         'gaussian'
     """
 
-    def __init__(self, families: Iterable[str | DensityEstimator] | None = None, *, random_state: int = 0) -> None:
+    def __init__(self, families: Wanted = None, *, random_state: int = 0) -> None:
         self.families = families
         self.random_state = random_state
 
-    def fit(self, X: Any, test: Any = None, *, listen: Listener = silent, folder: str | Path | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        test: Any = None,
+        *,
+        target: Any = None,
+        listen: Listener = silent,
+        folder: str | Path | None = None,
+    ) -> Self:
         """Fit every rung, from simple to rich, and the stack.
 
         Args:
-            X: events, in any form that `landmass.read` takes.
+            X: events, in any form that `landmass.read` takes; or `Examples`, or what they can be made of.
             test: held-out events of the same columns; None keeps a tenth of X.
+            target: what to predict: the name of a column or label, or the answers; None fits densities, except to
+                `Examples`, which know their answers, and to images with one label.
             listen: hears the progress records of every rung.
             folder: where to save the run, step by step while it is fitted: after a crash the same call goes on from
                 what it finds there, and ends with the same bits.
@@ -113,59 +88,81 @@ class Ladder(DensityMixin, BaseEstimator):
             FitError: not a single family could be fitted, because training diverged.
             StoreError: the folder cannot be written, or holds something else.
         """
-        data = read(X)
-        if data.weight is not None:
-            raise DataError(
-                "a ladder's events have no weights, as not all of its families can honour them; give copies"
-            )
-        data.check_fit()
-        rungs = self._rungs()
-        self.split_ = split(data, self.random_state, test=0.1 if test is None else 0.0)
+        data = _read(X, target)
+        rungs = self._rungs(data)
+        self.target_ = data.target if isinstance(data, Examples) else None
+        self.split_ = split_rows(data.copies(), self.random_state, 0.1, 0.1 if test is None else 0.0)
         train, validation = data.take(self.split_.train), data.take(self.split_.validation)
-        held_out = data.take(self.split_.test) if test is None else same_columns(read(test), data)
+        held_out = data.take(self.split_.test) if test is None else like(test, data)
         if min(len(validation), len(held_out)) < 2:
             raise DataError(
                 f"{len(data)} events are too few for a ladder, which keeps some to choose by and some to report on; "
                 "give at least 20"
             )
-        self.train_, self.validation_, self.test_ = train, validation, held_out
+        self.train_: Any = train
+        self.validation_: Any = validation
+        self.test_: Any = held_out
+        # Of answers the entropy differs from event to event.
+        self.entropy_ = data.entropy if isinstance(data, Dataset) else held_out.entropy
         self.rungs_, self.failed_, self.test_scores_, seconds = {}, {}, {}, {}
         self.validation_scores_, self._diverged = {}, False
         run = None if folder is None else Path(folder)
         if run is not None and (run / "manifest.json").exists():
             refuse_existing(run)
         checkpoint = Checkpoint(None if run is None else run / "checkpoint")
-        _check_begun(checkpoint, self._fingerprint(rungs))
+        check_begun(checkpoint, self._fingerprint(rungs))
         for name, rung in rungs.items():
             seconds[name] = self._climb(name, rung, _named(listen, name), run, checkpoint.inside(name))
         if not self.rungs_:
             told = "; ".join(f"{name}: {why}" for name, why in self.failed_.items())
             raise (FitError if self._diverged else DataError)(f"no family could be fitted: {told}")
         self.best_ = prefer(self.validation_scores_, validation.copies())
-        self._stack(self.validation_scores_, seconds, listen)
+        if self.target_ is None:
+            self._stack(self.validation_scores_, seconds, listen)
         self.ledger_ = self._ledger(data, seconds)
         if run is not None:
             self.save_into(run)
         return self
 
+    @available_if(_answers("score_samples"))
     def score_samples(self, X: Any) -> LogDensities:
         """Log-density of each event under the last rung, the stack, in nats, in the units of the data."""
-        check_is_fitted(self, "rungs_")
         return self.last_.score_samples(X)
 
-    def score(self, X: Any, y: Any = None) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Mean log-density of events under the stack, in nats."""
-        return float(np.mean(self.score_samples(X)))
+    @available_if(_answers("log_prob"))
+    def log_prob(self, X: Any, y: Any = None) -> LogDensities:
+        """Log p(y | x) of each event under the predictor that answers for the ladder, in nats."""
+        return self.last_.log_prob(X, y)
 
+    @available_if(_answers("predict"))
+    def predict(self, X: Any) -> np.ndarray:
+        """The answer to each event: its likeliest class, or the expected number."""
+        return self.last_.predict(X)
+
+    @available_if(_answers("predict_proba"))
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """The probability of each class, in the order of `last_.classes_`, shape (events, classes)."""
+        return self.last_.predict_proba(X)
+
+    def score(self, X: Any, y: Any = None) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Mean log-density of events, or of their answers, under the rung that answers for the ladder, in nats."""
+        return float(np.mean(self.score_samples(X) if hasattr(self.last_, "score_samples") else self.log_prob(X, y)))
+
+    @available_if(_answers("sample"))
     def sample(self, n_samples: int = 1, *, random_state: int | None = None) -> Any:
         """Draw events from the stack, in the container that `fit` was given."""
-        check_is_fitted(self, "rungs_")
         return self.last_.sample(n_samples, random_state=random_state)
 
     @property
-    def last_(self) -> DensityEstimator:
-        """The rung that answers for the ladder: the stack, or the only rung there is."""
-        return list(self.rungs_.values())[-1]
+    def last_(self) -> Any:
+        """The rung that answers for the ladder: the stack, or the only rung there is; of predictors the best one."""
+        check_is_fitted(self, "rungs_")
+        return list(self.rungs_.values())[-1] if self.target_ is None else self.rungs_[self.best_]
+
+    def names_for(self, data: Dataset | Examples) -> list[str]:
+        """The names of the rungs that a fit to some data will have, from simple to rich."""
+        names = list(self._rungs(data))
+        return [*names, "stack"] if isinstance(data, Dataset) and len(names) > 1 else names
 
     @property
     def table_(self) -> pa.Table:
@@ -191,7 +188,8 @@ class Ladder(DensityMixin, BaseEstimator):
                 rung.save(folder / "rungs" / name)
         write_json(folder / "split.json", SplitRows(*(rows.tolist() for rows in self.split_)))
         write_json(folder / "ledger.json", self.ledger_)
-        write_json(folder / "manifest.json", RunManifest(tuple(self.rungs_), self.ledger_.data, self.random_state))
+        manifest = RunManifest(tuple(self.rungs_), self.ledger_.data, self.random_state, self.target_)
+        write_json(folder / "manifest.json", manifest)
         # What a begun run needed, and what a killed process had not finished writing.
         for done_with in (folder / "checkpoint", *(folder / "rungs").glob(".*")):
             shutil.rmtree(done_with, ignore_errors=True)
@@ -204,27 +202,12 @@ class Ladder(DensityMixin, BaseEstimator):
         """The ledger as a table in a notebook."""
         return as_html(self.ledger_) if hasattr(self, "ledger_") else f"<pre>{escape(repr(self))}</pre>"
 
-    def _rungs(self) -> dict[str, DensityEstimator]:
-        """A fresh estimator for each family asked for, by name, with the ladder's seed where none is set."""
-        rungs: dict[str, DensityEstimator] = {}
-        for wanted in FAMILIES if self.families is None else self.families:
-            rung = family(wanted)() if isinstance(wanted, str) else wanted.fresh()
-            if isinstance(rung, Stack):
-                continue
-            if rung.get_params().get("random_state", 0) is None:
-                rung.set_params(random_state=self.random_state)
-            name, copy = name_of(rung), 1
-            while name in rungs:
-                copy += 1
-                name = f"{name_of(rung)}_{copy}"
-            rungs[name] = rung
-        if not rungs:
-            raise SettingError(f"a ladder needs at least one family; there are: {', '.join(FAMILIES)}")
-        return rungs
+    def _rungs(self, data: Dataset | Examples) -> dict[str, Any]:
+        if isinstance(data, Examples):
+            return predictors(self.families, data, self.random_state)
+        return densities(self.families, self.random_state)
 
-    def _climb(
-        self, name: str, rung: DensityEstimator, listen: Listener, run: Path | None, checkpoint: Checkpoint
-    ) -> float:
+    def _climb(self, name: str, rung: Any, listen: Listener, run: Path | None, checkpoint: Checkpoint) -> float:
         """Fit a rung, or take it from a begun run; returns the seconds that it took."""
         before, began = checkpoint.seconds, time.perf_counter()
         known = checkpoint.inside("done").load(Done)
@@ -237,23 +220,26 @@ class Ladder(DensityMixin, BaseEstimator):
             done, arrays = known
             if run is not None and not done.failed:
                 rung = load_estimator(run / "rungs" / name)
-                vars(rung).update(data_=self.train_.take(np.arange(0)), history_=done.history)
+                if isinstance(self.train_, Dataset):
+                    rung.data_ = self.train_.nothing()
+                rung.history_ = done.history
                 self.rungs_[name], self.validation_scores_[name] = rung, arrays["validation"]
         if done.failed:
             self.failed_[name] = done.failed
             listen(Progress("failed", message=done.failed))
         else:
-            self.test_scores_[name] = self.rungs_[name].score_samples(self.test_)
+            self.test_scores_[name] = self.rungs_[name].log_densities(self.test_)
             listen(Progress("finished", score=float(self.test_scores_[name].mean()), seconds=done.seconds))
         return done.seconds
 
-    def _fit_rung(self, name: str, rung: DensityEstimator, listen: Listener, checkpoint: Checkpoint) -> Done:
+    def _fit_rung(self, name: str, rung: Any, listen: Listener, checkpoint: Checkpoint) -> Done:
         try:
             rung.fit_parts(self.train_, self.validation_, listen, checkpoint.inside("fit"))
-            scores = rung.score_samples(self.validation_)
-            # What validation chose is settled; the cheap families now learn from its events too.
-            whole = replace(self.train_, X=np.concatenate([self.train_.X, self.validation_.X]))
-            rung.refit(whole, checkpoint.inside("refit"))
+            scores = rung.log_densities(self.validation_)
+            if isinstance(self.train_, Dataset):
+                # What validation chose is settled; the cheap families now learn from its events too.
+                whole = replace(self.train_, X=np.concatenate([self.train_.X, self.validation_.X]))
+                rung.refit(whole, checkpoint.inside("refit"))
         except StoreError:
             raise
         except LandmassError as error:
@@ -273,12 +259,12 @@ class Ladder(DensityMixin, BaseEstimator):
         checkpoint.inside("fit").remove()
         checkpoint.inside("refit").remove()
 
-    def _fingerprint(self, rungs: dict[str, DensityEstimator]) -> str:
+    def _fingerprint(self, rungs: dict[str, Any]) -> str:
         """Of all that decides what a fit gives."""
         found = hashlib.sha256(repr([(name, rung.get_params()) for name, rung in rungs.items()]).encode())
         for part in (self.train_, self.validation_, self.test_):
-            found.update(repr(part.schema).encode())
-            found.update(np.ascontiguousarray(part.X).tobytes())
+            found.update(repr(part.schema if isinstance(part, Dataset) else part.target).encode())
+            found.update(part.sha256().encode())
         return found.hexdigest()
 
     def _stack(self, scores: dict[str, LogDensities], seconds: dict[str, float], listen: Listener) -> None:
@@ -291,34 +277,26 @@ class Ladder(DensityMixin, BaseEstimator):
         seconds["stack"] = time.perf_counter() - began
         listen(Progress("finished", "stack", seconds=seconds["stack"]))
 
-    def _ledger(self, data: Dataset, seconds: dict[str, float]) -> Ledger:
-        weights = self.rungs_["stack"].parameters_["weights"] if "stack" in self.rungs_ else np.ones(1)
-        weight = dict(zip(self.rungs_, weights.tolist(), strict=False))
+    def _ledger(self, data: Dataset | Examples, seconds: dict[str, float]) -> Ledger:
+        weights = self.rungs_["stack"].parameters_["weights"] if "stack" in self.rungs_ else ()
+        weight = dict(zip(self.rungs_, np.asarray(weights).tolist(), strict=False))
         lines, below, copies = [], None, self.test_.copies()
         for name, rung in self.rungs_.items():
             scores = self.test_scores_[name]
-            zeros = int(np.isneginf(scores).sum())
-            nats, se = (None, None) if zeros else mean_and_error(scores, copies)
-            gain, gain_se = (
-                (None, None) if zeros or below is None else paired_gain(scores, self.test_scores_[below], copies)
-            )
-            line = Rung(
+            line = line_of(
+                scores,
+                None if below is None else self.test_scores_[below],
+                copies,
                 family=name,
                 label=rung.likelihood_,
-                nats=nats,
-                se=se,
-                gain=gain,
-                gain_se=gain_se,
                 parameters=rung.n_parameters_,
                 seconds=seconds[name],
-                n=len(scores),
-                zero_density=zeros,
                 weight=weight.get(name),
+                measures=measures(rung, self.test_),
             )
             lines.append(line)
-            if not zeros and (below is None or scores.mean() > self.test_scores_[below].mean()):
+            if not line.zero_density and (below is None or scores.mean() > self.test_scores_[below].mean()):
                 below = name
-        units = [column.unit or f"unit of {column.name}" for column in data.schema.columns]
         return Ledger(
             data=data.name,
             n={
@@ -326,50 +304,45 @@ class Ladder(DensityMixin, BaseEstimator):
                 "validation": len(self.split_.validation),
                 "test": len(self.test_),
             },
-            true_entropy=None if data.truth is None else data.truth.entropy,
-            unit=" · ".join(units),
+            true_entropy=self.entropy_,
+            unit=data.unit,
             rungs=tuple(lines),
             best=self.best_,
             failed=self.failed_,
-            notes=(*data.notes, *data.repeats()),
+            notes=(*data.notes, *(data.repeats() if isinstance(data, Dataset) else ())),
         )
 
 
-def load(path: str | Path) -> Any:
-    """Read a run folder or a saved estimator; no code in it is ever executed.
-
-    Args:
-        path: what `save` or `landmass fit` wrote.
-
-    Returns:
-        A `Ladder` (without its events), or the estimator.
+def _read(X: Any, target: Any) -> Dataset | Examples:
+    """Events to fit densities to, or examples to fit predictors to.
 
     Raises:
-        StoreError: the folder does not hold what its manifest says.
+        DataError: they cannot be modelled.
     """
-    path = Path(path)
-    if not (path / "manifest.json").is_file():
-        raise StoreError(f"{path} is not a run or model folder: it has no manifest.json")
-    if not (path / "ledger.json").is_file():
-        return load_estimator(path)
-    manifest = read_json(path / "manifest.json", RunManifest)
-    if not manifest.rungs or any(not name.isidentifier() for name in manifest.rungs):
-        raise StoreError(f"{path}: the manifest's rungs {list(manifest.rungs)} are not names of rungs")
-    rows, ledger = read_json(path / "split.json", SplitRows), read_json(path / "ledger.json", Ledger)
-    ladder = Ladder(random_state=manifest.random_state)
-    ladder.rungs_ = {name: load_estimator(below(path, "rungs", name)) for name in manifest.rungs}
-    ladder.split_ = Split(*(np.array(part, int) for part in (rows.train, rows.validation, rows.test)))
-    ladder.ledger_, ladder.best_, ladder.failed_ = ledger, ledger.best, ledger.failed
-    return ladder
+    if target is not None or isinstance(X, Examples | Images) or (isinstance(X, str) and X in EXAMPLES):
+        found = read_examples(X, target)
+        found.check_fit()
+        return found
+    data = read(X)
+    if data.weight is not None:
+        raise DataError("a ladder's events have no weights, as not all of its families can honour them; give copies")
+    data.check_fit()
+    return data
 
 
-def _check_begun(checkpoint: Checkpoint, sha256: str) -> None:
-    """Refuse to go on with a run of something else."""
-    begun = checkpoint.load(Begun)
-    if begun is None:
-        checkpoint.save(Begun(sha256), {})
-    elif begun[0].sha256 != sha256:
-        raise StoreError(f"{checkpoint.folder} is of a fit with other data, families or settings; give another folder")
+def like(test: Any, data: Dataset | Examples) -> Dataset | Examples:
+    """Test events as the training events are; named columns may come in another order.
+
+    Args:
+        test: in any form that they could have.
+        data: the training events.
+
+    Raises:
+        DataError: their columns are others.
+    """
+    if isinstance(data, Examples):
+        return test if isinstance(test, Examples) else read_examples(test, data.target)
+    return same_columns(read(test), data)
 
 
 def same_columns(test: Dataset, data: Dataset) -> Dataset:

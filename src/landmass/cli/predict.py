@@ -1,0 +1,63 @@
+"""`landmass predict`: what a predictor says of events."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from sklearn.base import is_classifier
+
+from landmass.cli.ask import as_csv, check_file, rung_of, write_table
+from landmass.cli.console import tell, write_out
+from landmass.cli.folder import load_run
+from landmass.cli.sources import check_there
+from landmass.data.examples import read_inputs
+from landmass.data.images import Images
+from landmass.errors import SettingError
+from landmass.estimator.conditional import ConditionalEstimator
+
+# The interval that is to hold the answer in nine cases of ten, and its middle.
+QUANTILES = {"low": 0.05, "middle": 0.5, "high": 0.95}
+
+
+def predict(run: Path, source: str, rung: str | None, out: Path | None) -> None:
+    """Write a row for each event: what is predicted, and how surely.
+
+    Args:
+        run: the run's folder.
+        source: the events.
+        rung: the rung to ask; None asks the one that answers for the ladder.
+        out: the file; None writes CSV to stdout.
+
+    Raises:
+        SettingError: the rung predicts nothing.
+    """
+    check_file(out)
+    name, model = rung_of(load_run(run), rung)
+    if not isinstance(model, ConditionalEstimator):
+        raise SettingError(f"{name} is a density of events and predicts nothing; fit with --target for a predictor")
+    check_there(source)
+    events, called = read_inputs(source, model.inputs_)
+    for note in events.notes:
+        tell(f"{called}: {note}")
+    files = {"file": pa.array(events.files)} if isinstance(events, Images) and events.files else {}
+    table = pa.table({**files, **_columns(model, events)})
+    if out is None:
+        write_out(as_csv(table))
+    else:
+        write_table(table, out)
+
+
+def _columns(model: Any, events: Any) -> dict[str, pa.Array]:
+    """What is predicted, by columns."""
+    target = model.data_.schema.names[0]
+    if is_classifier(model):
+        chances = model.predict_proba(events)
+        likeliest = pa.array(model.classes_[chances.argmax(axis=1)].tolist())
+        each = {
+            f"p({label})": pa.array(column) for label, column in zip(model.classes_.tolist(), chances.T, strict=True)
+        }
+        return {target: likeliest, **each}
+    found = model.predict_quantiles(events, tuple(QUANTILES.values()))
+    each = {f"{target}_{word}": pa.array(np.asarray(column)) for word, column in zip(QUANTILES, found.T, strict=True)}
+    return {target: pa.array(model.predict(events)), **each}

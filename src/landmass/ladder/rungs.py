@@ -1,0 +1,82 @@
+"""The rungs of a ladder, by name, from simple to rich: densities, or predictors of a target."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from landmass.catalog import CONDITIONALS, FAMILIES, family, name_of
+from landmass.data.examples import Examples, is_number
+from landmass.data.images import Images
+from landmass.errors import SettingError
+from landmass.estimator.base import Estimator
+from landmass.estimator.conditional import ConditionalEstimator
+from landmass.estimator.density import DensityEstimator
+from landmass.models.neural_classifier import NeuralClassifier
+from landmass.models.neural_regressor import NeuralRegressor
+from landmass.models.stack import Stack
+
+Wanted = Iterable[str | Estimator] | Mapping[str, Estimator] | None
+"""Families by name or as estimators, or estimators by the names of their rungs; None is all there are."""
+
+
+def densities(wanted: Wanted, random_state: int) -> dict[str, DensityEstimator]:
+    """Fresh estimators of densities.
+
+    Args:
+        wanted: which; None is every family.
+        random_state: their seed, where none is set.
+
+    Raises:
+        SettingError: one of them predicts, or there are none.
+    """
+    rungs = _fresh(FAMILIES if wanted is None else wanted, random_state)
+    found = {name: rung for name, rung in rungs.items() if not isinstance(rung, Stack)}
+    for name, rung in found.items():
+        if not isinstance(rung, DensityEstimator):
+            raise SettingError(f"{name} is a predictor: say what it is to predict (target=…, or --target on the shell)")
+    if not found:
+        raise SettingError(f"a ladder needs at least one family; there are: {', '.join(FAMILIES)}")
+    return found  # pyright: ignore[reportReturnType]
+
+
+def predictors(wanted: Wanted, examples: Examples, random_state: int) -> dict[str, ConditionalEstimator]:
+    """Fresh estimators of the answers given the events; the first is told nothing of an event, as all must beat it.
+
+    Args:
+        wanted: which; None is a linear network, and one that suits the events.
+        examples: what they are to learn from.
+        random_state: their seed, where none is set.
+
+    Raises:
+        SettingError: one of them predicts nothing.
+    """
+    if wanted is None:
+        kind = NeuralRegressor if is_number(examples.answers) else NeuralClassifier
+        suits = "cnn" if isinstance(examples.inputs, Images) else "mlp"
+        wanted = {name: kind(architecture=name) for name in ("linear", suits)}
+    rungs = _fresh(wanted, random_state)
+    for name, rung in rungs.items():
+        if not isinstance(rung, ConditionalEstimator):
+            raise SettingError(
+                f"{name} is a density of events and predicts nothing; give predictors ({', '.join(CONDITIONALS)}), or "
+                "no target"
+            )
+    if not rungs:
+        raise SettingError(f"a ladder needs at least one family; there are: {', '.join(CONDITIONALS)}")
+    floor = type(next(iter(rungs.values())))(architecture="constant", random_state=random_state)  # pyright: ignore[reportCallIssue]
+    return {"constant": floor, **rungs}  # pyright: ignore[reportReturnType]
+
+
+def _fresh(wanted: Iterable[Any] | Mapping[str, Any], random_state: int) -> dict[str, Estimator]:
+    rungs: dict[str, Estimator] = {}
+    given = wanted.items() if isinstance(wanted, Mapping) else [(None, each) for each in wanted]
+    for name, each in given:
+        rung = family(each)() if isinstance(each, str) else each.fresh()
+        if rung.get_params().get("random_state", 0) is None:
+            rung.set_params(random_state=random_state)
+        name, copy = name or name_of(rung), 1
+        stem = name
+        while name in rungs:
+            copy += 1
+            name = f"{stem}_{copy}"
+        rungs[name] = rung
+    return rungs
