@@ -39,6 +39,10 @@ WRONG = {
         ["'full' or 'diag'", "'round'"],
     ),
     "set out of range": (["fit", "table.csv", "--set", "histogram.n_cells=-4"], ["n_cells", "at least 1", "-4"]),
+    "set of as many as there are not columns": (
+        ["fit", "table.csv", "--set", "kernel_density.bandwidth=[1.0, 2.0, 3.0]"],
+        ["bandwidth must be one number, or one for each of the 2 columns"],
+    ),
     "set of the stack": (["fit", "table.csv", "--set", "stack.validation_fraction=0.5"], ["stack"]),
     "a name too long": (["fit", "x" * 300 + ".csv", *QUICK], ["xxx"]),
     "out that is there": (["fit", "table.csv", *QUICK, "--out", "here"], ["here exists already", "another name"]),

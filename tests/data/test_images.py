@@ -188,7 +188,7 @@ def with_a_loose_picture(folder):
         (no_picture, "holds no picture .* among its 1 files"),
         (truncated, "a.png is a broken picture"),
         (corrupt, "a.jpg is not a picture that can"),
-        (of_two_sizes, r"a.png is 8×6 and b.png is 9×9 \(width × height\); pass size="),
+        (of_two_sizes, r"a.png is 8×6 and b.png is 9×9 \(width × height\); give a size"),
         (with_a_bomb, "a.png has more than 100,000,000 pixels.*bomb"),
         (with_a_loose_picture, "b.png lies beside the folders of the classes"),
     ],

@@ -108,6 +108,7 @@ def _parse(content: bytes, form: Form, name: str, as_text: str | None = None) ->
                 decimal_point=form.point,
                 # Only nothing is nothing: "NaN" is a number that cannot be modelled, "NA" is a word.
                 null_values=[""],
+                strings_can_be_null=True,
                 column_types=None if as_text is None else {as_text: pa.string()},
                 include_columns=None if as_text is None else [as_text],
             ),

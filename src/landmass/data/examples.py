@@ -147,6 +147,9 @@ def read_examples(X: Any, y: Any, like: Inputs | None = None) -> Examples:
     known = inputs.labels if isinstance(inputs, Images) else inputs.columns
     if y is None and isinstance(inputs, Images) and len(known) == 1:
         y = next(iter(known))
+    if y is None and isinstance(inputs, Images):
+        has = f"the labels {', '.join(map(repr, known))}; say which" if known else "no labels; give some, and say which"
+        raise DataError(f"{name} has {has} is to be predicted (target=…, --target)")
     if isinstance(y, str):
         if y not in known:
             there = f"there are: {', '.join(map(repr, known))}" if known else "there are none"

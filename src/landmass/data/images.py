@@ -316,7 +316,7 @@ def _decode(
         other = next(i for i, shape in enumerate(shapes) if shape != shapes[0])
         raise DataError(
             f"pictures differ in size: {pictures[0]} is {_wide(shapes[0])} and {pictures[other]} is "
-            f"{_wide(shapes[other])} (width × height); pass size=…, to which all are brought"
+            f"{_wide(shapes[other])} (width × height); give a size to bring all to (size=…, --size)"
         )
     coloured = [image.mode == "RGB" for image in images]
     grey = not any(coloured) if grey is None else grey

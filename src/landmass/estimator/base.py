@@ -48,6 +48,16 @@ class Estimator(BaseEstimator, ABC):
         manifest = Manifest(name, settings, self.data_.schema, self.data_.name, model, golden, environment())
         write_json(folder / "manifest.json", manifest)
 
+    def check_for(self, part: Any) -> None:
+        """Refuse settings that do not fit the events to learn from, before any time is spent.
+
+        Args:
+            part: the training part.
+
+        Raises:
+            SettingError: names the setting, the value, and what would fit.
+        """
+
     @abstractmethod
     def log_densities(self, part: Any) -> LogDensities:
         """Log-density of each event of a part that a ladder has kept, or of its answer given the rest of it."""

@@ -54,11 +54,6 @@ LOOKS = 20
 # The most steps that are taken unless more are asked for.
 MOST_STEPS = 20_000
 
-# What an architecture is where settings leave it open.
-SMALL = {"hidden": 64, "depth": 2, "batch_norm": False, "waves": 16}
-DEEP = {"hidden": 16, "depth": 3, "batch_norm": True, "waves": 0}
-DEFAULTS: dict[str, dict[str, Any]] = {"constant": SMALL, "linear": SMALL, "mlp": SMALL, "cnn": DEEP, "resnet": DEEP}
-
 # Decay of the running average of the weights.
 AVERAGE = 0.99
 
@@ -100,7 +95,8 @@ class ConditionalEstimator(Estimator, ABC):
         architecture: the network's layers by name, or one by one; None takes `mlp` for columns and `cnn` for images.
             `constant` looks at nothing: it learns how frequent the answers are.
         hidden: units of each hidden layer of `mlp`, 64 if None; channels of the first layers of the others, 16 if None.
-        depth: hidden layers of `mlp`, 2 if None; blocks of the others, 3 if None, each half as large as the last.
+        depth: hidden layers of `mlp`, 2 if None; blocks of the others, 3 if None or fewer in small images, each half as
+            large as the last.
         activation: between the layers.
         batch_norm: whether to normalise each batch before the activations; None does so for images.
         waves: cosines by which `mlp` sees each column besides itself, 16 if None: what changes quickly along a column
@@ -200,6 +196,12 @@ class ConditionalEstimator(Estimator, ABC):
         context = self._encoded(examples.inputs)
         return log_prob(self.model_, self._coded(examples.answers), context) + self._log_det
 
+    def check_for(self, part: Examples) -> None:
+        fresh = self.fresh()
+        fresh._learn_answers(part, part)
+        fresh._describe(part, part)
+        fresh._members(blank)
+
     def log_densities(self, part: Examples) -> LogDensities:
         return self.log_prob(part)
 
@@ -271,8 +273,7 @@ class ConditionalEstimator(Estimator, ABC):
         if self.architecture is None or isinstance(self.architecture, str):
             name = self.architecture or ("cnn" if len(shape) == 3 else "mlp")
             given = {each: getattr(self, each) for each in ("hidden", "depth", "batch_norm", "waves")}
-            chosen = DEFAULTS[name] | {each: value for each, value in given.items() if value is not None}
-            sizes = Sizes(activation=Activation(self.activation), dropout=self.dropout, **chosen)
+            sizes = Sizes.suiting(name, shape, given, Activation(self.activation), self.dropout)
             layers = by_name(name, shape, outputs, sizes)
         else:
             layers = tuple(self.architecture)

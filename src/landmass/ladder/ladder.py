@@ -106,6 +106,8 @@ class Ladder(DensityMixin, BaseEstimator):
         self.entropy_ = data.entropy if isinstance(data, Dataset) else held_out.entropy
         self.rungs_, self.failed_, self.test_scores_, seconds = {}, {}, {}, {}
         self.validation_scores_, self._diverged = {}, False
+        for rung in rungs.values():
+            rung.check_for(train)
         run = None if folder is None else Path(folder)
         if run is not None and (run / "manifest.json").exists():
             refuse_existing(run)

@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Integer
 from landmass.core.capabilities import AbstractDensity, Context
 from landmass.core.distributions import LOG_2PI
 from landmass.core.gauss_transform import gauss_transform, pays
+from landmass.data.dataset import Dataset
 from landmass.data.space import Space
 from landmass.estimator.base import require
 from landmass.estimator.density import WeighsEvents
@@ -180,8 +181,14 @@ class KernelDensity(WeighsEvents, SelectingEstimator):
         require(self, "bandwidth", above, "None or above 0")
 
     def _check_space(self, space: Space) -> None:
-        fits = self.bandwidth is None or np.ndim(self.bandwidth) == 0 or np.size(self.bandwidth) == len(space)
-        require(self, "bandwidth", fits, f"one number, or one for each of the {len(space)} columns")
+        self._check_columns(len(space))
+
+    def check_for(self, part: Dataset) -> None:
+        self._check_columns(len(part.schema.columns))
+
+    def _check_columns(self, columns: int) -> None:
+        fits = self.bandwidth is None or np.ndim(self.bandwidth) == 0 or np.size(self.bandwidth) == columns
+        require(self, "bandwidth", fits, f"one number, or one for each of the {columns} columns")
 
 
 def kernels(

@@ -1,8 +1,9 @@
 """Architectures by name: layers for events of a shape."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
+from landmass.errors import SettingError
 from landmass.nn.base import Layer, Shape
 from landmass.nn.layers import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, GlobalMean, Ignore, Waves
 from landmass.nn.network import AnyLayer, Residual
@@ -26,6 +27,27 @@ class Sizes(NamedTuple):
     batch_norm: bool
     dropout: float
     waves: int
+
+    @classmethod
+    def suiting(
+        cls, name: str, shape: Shape, given: Mapping[str, Any], activation: Activation, dropout: float
+    ) -> "Sizes":
+        """Sizes as given, and what suits an architecture and events of a shape where they are None.
+
+        Args:
+            name: of the architecture.
+            shape: of one event.
+            given: `hidden`, `depth`, `batch_norm` and `waves`.
+            activation: see above.
+            dropout: see above.
+        """
+        if name in ("cnn", "resnet"):
+            depth = min(3, halvings_of(shape)) if len(shape) == 3 else 3
+            usual = {"hidden": 16, "depth": max(depth, 1), "batch_norm": True, "waves": 0}
+        else:
+            usual = {"hidden": 64, "depth": 2, "batch_norm": False, "waves": 16}
+        chosen = usual | {size: value for size, value in given.items() if value is not None}
+        return cls(activation=activation, dropout=dropout, **chosen)
 
     @property
     def between(self) -> list[AnyLayer]:
@@ -70,7 +92,22 @@ def _mlp(shape: Shape, sizes: Sizes) -> list[AnyLayer]:
     return layers
 
 
+def _check_halvings(shape: Shape, halvings: int) -> None:
+    """Refuse to halve an image more often than it has pixels for."""
+    if len(shape) == 3 and (most := halvings_of(shape)) < halvings:
+        raise SettingError(
+            f"images of {shape[0]}×{shape[1]} pixels can be halved {most} times, and this depth halves them {halvings} "
+            "times; give a smaller depth, or larger images"
+        )
+
+
+def halvings_of(shape: Shape) -> int:
+    """How often an image can be halved until one side is a single pixel."""
+    return min(shape[:2]).bit_length() - 1
+
+
 def _cnn(shape: Shape, sizes: Sizes) -> list[AnyLayer]:
+    _check_halvings(shape, sizes.depth)
     layers: list[AnyLayer] = []
     for block in range(sizes.depth):
         layers += [*sizes.conv(sizes.hidden * 2**block), *sizes.conv(sizes.hidden * 2**block, stride=2)]
@@ -78,6 +115,7 @@ def _cnn(shape: Shape, sizes: Sizes) -> list[AnyLayer]:
 
 
 def _resnet(shape: Shape, sizes: Sizes) -> list[AnyLayer]:
+    _check_halvings(shape, sizes.depth - 1)
     layers = sizes.conv(sizes.hidden)
     for block in range(sizes.depth):
         channels = sizes.hidden * 2**block

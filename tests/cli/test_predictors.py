@@ -1,0 +1,262 @@
+"""Predictors on the real command line: from a folder of pictures, or a table, to answers; and what can go wrong."""
+
+import csv
+import io
+import json
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import landmass
+from landmass.cli import main
+from tests.cli.conftest import Answer, Call
+
+QUICK = ("--set", "neural_classifier.hidden=4", "--set", "neural_classifier.max_steps=8", "--no-report")
+TABLE = "colour,size,price\n" + "".join(f"{'red' if i % 2 else 'blue'},{i % 7},{i}\n" for i in range(60))
+
+
+def pictures(folder: str = "pictures", n: int = 40, side: int = 8) -> None:
+    """Pictures of noise, every other one bright, with two labels."""
+    rng = np.random.default_rng(0)
+    os.makedirs(folder)
+    lines = ["file,bright,lens"]
+    for i in range(n):
+        pixels = np.clip(rng.normal(100 + 60 * (i % 2), 20, (side, side, 3)), 0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(f"{folder}/{i:02}.png")
+        lines.append(f"{i:02}.png,{'yes' if i % 2 else 'no'},{i % 3}")
+    Path(folder, "labels.csv").write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture(scope="module")
+def predictor(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run on a folder of pictures."""
+    folder = tmp_path_factory.mktemp("predictor")
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        pictures()
+        assert main(["fit", "pictures", "--target", "bright", *QUICK, "--out", "run"]) == 0
+    finally:
+        os.chdir(before)
+    return folder / "run"
+
+
+def rows(answer: Answer) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(answer.out)))
+
+
+def test_ledger_begins_with_the_rung_that_is_told_nothing(predictor: Path):
+    ledger = json.loads((predictor / "ledger.json").read_text())
+    assert [rung["family"] for rung in ledger["rungs"]] == ["constant", "neural_classifier"]
+    assert ledger["unit"] == "class of bright"
+    assert ledger["rungs"][0]["nats"] == pytest.approx(np.log(0.5), abs=0.05)
+    assert {"right", "AUC"} <= set(ledger["rungs"][1]["measures"])
+
+
+def test_prediction_has_a_row_a_picture_with_probabilities(call: Call, predictor: Path):
+    pictures("new", 6)
+    answer = call("predict", str(predictor), "new", "--rung", "neural_classifier")
+    assert answer.code == 0, answer.err
+    found = rows(answer)
+    assert [row["file"] for row in found] == [f"{i:02}.png" for i in range(6)]
+    model = landmass.load(predictor).rungs_["neural_classifier"]
+    expected = model.predict_proba(landmass.read_images(Path("new")))
+    np.testing.assert_allclose([[float(row["p(no)"]), float(row["p(yes)"])] for row in found], expected, atol=1e-9)
+    assert [row["bright"] for row in found] == model.predict(landmass.read_images(Path("new"))).tolist()
+    one = call("predict", str(predictor), "new/03.png", "--rung", "neural_classifier")
+    assert rows(one)[0]["p(yes)"] == found[3]["p(yes)"]
+
+
+def test_score_of_a_predictor_is_that_of_the_answers(call: Call, predictor: Path):
+    pictures("new", 12)
+    answer = call("score", str(predictor), "new", "--rung", "neural_classifier", "--json")
+    chances = landmass.load(predictor).rungs_["neural_classifier"].predict_proba(landmass.read_images(Path("new")))
+    assert json.loads(answer.out)["nats"] == pytest.approx(
+        np.log(chances[range(12), np.arange(12) % 2]).mean(), abs=1e-5
+    )
+
+
+def test_table_with_a_number_to_predict(call: Call):
+    Path("prices.csv").write_text(TABLE)
+    assert (
+        call(
+            "fit", "prices.csv", "--target", "price", *(word.replace("classifier", "regressor") for word in QUICK)
+        ).code
+        == 0
+    )
+    ledger = json.loads(Path("runs/prices-1/ledger.json").read_text())
+    assert [rung["family"] for rung in ledger["rungs"]] == ["constant", "neural_regressor"]
+    assert {"R²", "in 90%"} == set(ledger["rungs"][0]["measures"])
+    Path("new.csv").write_text("size,colour\n3,red\n4,blue\n")
+    found = rows(call("predict", "runs/prices-1", "new.csv", "--rung", "neural_regressor"))
+    assert list(found[0]) == ["price", "price_low", "price_middle", "price_high"]
+    assert all(float(row["price_low"]) < float(row["price_middle"]) < float(row["price_high"]) for row in found)
+
+
+def test_killed_fit_of_a_predictor_goes_on_to_the_same_weights(call: Call, predictor: Path, monkeypatch):
+    pictures()
+    from landmass.train.checkpoint import Checkpoint
+
+    saves = []
+
+    class Stopped(BaseException):
+        pass
+
+    def save(self, *args):
+        write(self, *args)
+        saves.append(self)
+        if len(saves) == 4:
+            raise Stopped
+
+    write = Checkpoint.save
+    monkeypatch.setattr(Checkpoint, "due", property(lambda self: self.folder is not None))
+    monkeypatch.setattr(Checkpoint, "save", save)
+    with pytest.raises(Stopped):
+        call("fit", "pictures", "--target", "bright", *QUICK, "--out", "run")
+    monkeypatch.setattr(Checkpoint, "save", write)
+    answer = call("fit", "--resume", "run", "--no-report")
+    assert answer.code == 0, answer.err
+    weights = "rungs/neural_classifier/weights.safetensors"
+    assert Path("run", weights).read_bytes() == (predictor / weights).read_bytes()
+
+
+def broken() -> None:
+    pictures()
+    content = Path("pictures/07.png").read_bytes()
+    Path("pictures/07.png").write_bytes(content[: len(content) // 2])
+
+
+def of_two_sizes() -> None:
+    pictures()
+    Image.new("RGB", (9, 9)).save("pictures/07.png")
+
+
+def relabelled(text: Callable[[str], str]) -> Callable[[], None]:
+    def make() -> None:
+        pictures()
+        path = Path("pictures/labels.csv")
+        path.write_text(text(path.read_text()))
+
+    return make
+
+
+def linked() -> None:
+    pictures()
+    Path("pictures/07.png").unlink()
+    Path("pictures/07.png").symlink_to("/etc/hostname")
+
+
+def bomb() -> None:
+    with zipfile.ZipFile("pictures.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.png", bytes(50_000_000))
+
+
+def broken_weights() -> None:
+    """A run whose weights hold NaN under a hash that fits them."""
+    landmass.NeuralClassifier(hidden=2, max_steps=1).fit([[0.0], [1.0], [2.0], [3.0]] * 5, [0, 1, 0, 1] * 5).save(
+        "model"
+    )
+    import hashlib
+
+    from safetensors.numpy import load_file, save_file
+
+    arrays = load_file("model/weights.safetensors")
+    save_file({name: np.full_like(array, np.nan) for name, array in arrays.items()}, "model/weights.safetensors")
+    manifest = json.loads(Path("model/manifest.json").read_text())
+    manifest["model"]["sha256"] = hashlib.sha256(Path("model/weights.safetensors").read_bytes()).hexdigest()
+    Path("model/manifest.json").write_text(json.dumps(manifest))
+
+
+FIT = ("fit", "pictures", "--target", "bright", *QUICK)
+
+# The words of a command line, what its one line of error must contain, and how to make what it reads.
+WRONG = {
+    "broken picture": (FIT, ["07.png is a broken picture", "save it anew"], broken),
+    "pictures of two sizes": (FIT, ["00.png is 8×8 and 07.png is 9×9", "--size"], of_two_sizes),
+    "empty folder": (FIT, ["pictures is empty", "give a folder of pictures"], lambda: os.mkdir("pictures")),
+    "one class": (FIT, ["'bright' has one class only: 'no'"], relabelled(lambda text: text.replace("yes", "no"))),
+    "label without picture": (FIT, ["'99.png' stands in labels.csv"], relabelled(lambda text: text + "99.png,no,1\n")),
+    "picture without label": (
+        FIT,
+        ["'00.png' stands among the pictures and not in labels.csv"],
+        relabelled(lambda text: text.replace("00.png,no,0\n", "")),
+    ),
+    "label missing": (
+        FIT,
+        ["the target 'bright' has no value in 1 of 40 rows", "fill these cells"],
+        relabelled(lambda text: text.replace("02.png,no,2", "02.png,,2")),
+    ),
+    "label of no name": (("fit", "pictures", *QUICK), ["has the labels 'bright', 'lens'", "--target"], pictures),
+    "label unknown": (("fit", "pictures", "--target", "brigt"), ["no column 'brigt'", "'bright', 'lens'"], pictures),
+    "link out of the folder": (FIT, ["pictures/07.png is a link out of the folder"], linked),
+    "bomb": (("fit", "pictures.zip", *QUICK), ["it looks like a bomb"], bomb),
+    "too deep for the pictures": (
+        (*FIT, "--set", "neural_classifier.depth=9"),
+        ["images of 8×8 pixels can be halved 3 times", "give a smaller depth"],
+        pictures,
+    ),
+    "density with a target": (
+        ("fit", "pictures", "--target", "bright", "--families", "gaussian"),
+        ["gaussian is a density of events and predicts nothing"],
+        pictures,
+    ),
+    "predictor without a target": (
+        ("fit", "table.csv", "--families", "neural_classifier"),
+        ["neural_classifier is a predictor", "--target"],
+        None,
+    ),
+    "size of a table": (("fit", "table.csv", "--size", "8"), ["--size and --grey are for pictures"], None),
+    "target of a table unknown": (("fit", "table.csv", "--target", "age"), ["no column 'age'", "'height'"], None),
+    "test of what has no other events": (("fit", "digits", "--test", "digits"), ["digits is one set of 1,797"], None),
+    "pictures of another size to predict": (
+        ("predict", "RUN", "small"),
+        ["images are 4×4×3", "fitted to 8×8×3"],
+        lambda: pictures("small", 3, 4),
+    ),
+    "table to a predictor of pictures": (
+        ("predict", "RUN", "table.csv"),
+        ["fitted to images", "this is a table"],
+        None,
+    ),
+    "draws of a predictor": (("sample", "RUN"), ["is a predictor and has no events to draw"], None),
+    "weights that are no numbers": (
+        ("predict", "model", "table.csv"),
+        ["does not answer as when it was saved", "fit it again"],
+        broken_weights,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_an_error_is_one_line_with_the_remedy_and_leaves_nothing(
+    call: Call, tmp_path: Path, predictor: Path, case: str
+):
+    words, needed, make = WRONG[case]
+    if make is not None:
+        make()
+    before = sorted(tmp_path.rglob("*"))
+    answer = call(*(str(predictor) if word == "RUN" else word for word in words))
+    assert answer.code == 2, answer.err
+    assert answer.out == ""
+    error = answer.err.splitlines()[-1]
+    assert error.startswith("error: ")
+    for piece in needed:
+        assert piece in error
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_word_that_was_never_seen_is_named(call: Call):
+    Path("prices.csv").write_text(TABLE)
+    assert call("fit", "prices.csv", "--target", "colour", *QUICK).code == 0
+    Path("new.csv").write_text("size,price\n3,2\n")
+    assert call("predict", "runs/prices-1", "new.csv").code == 0
+    assert call("fit", "prices.csv", "--target", "size", *QUICK).code == 0
+    Path("new.csv").write_text("colour,price\ngreen,2\n")
+    answer = call("predict", "runs/prices-2", "new.csv", "--rung", "neural_classifier")
+    assert answer.code == 2
+    assert "column 'colour' holds 'green'" in answer.err
