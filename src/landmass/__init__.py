@@ -24,7 +24,7 @@ _EXPORTS = {
     **_CONDITIONALS,
     "Ladder": "landmass.ladder",
     "load": "landmass.ladder",
-    "read": "landmass.data.read",
+    "read": "landmass.data.door",
     "pieces": "landmass.data.read",
     "read_images": "landmass.data.images",
     "examples": "landmass.data.examples",

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from landmass import DataError
-from landmass.data.images import PixelInputs, from_array, read_images
+from landmass.data.images import from_array, read_images
+from landmass.data.pixels import PixelInputs
 
 RNG = np.random.default_rng(0)
 

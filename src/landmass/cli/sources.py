@@ -10,7 +10,7 @@ from landmass.data.builtin import DATASETS
 from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.dataset import Dataset
 from landmass.data.examples import Examples, examples
-from landmass.data.images import PICTURES
+from landmass.data.images import holds_images
 from landmass.data.read import read
 from landmass.errors import DataError, SettingError, StoreError
 
@@ -45,9 +45,9 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def has_answers(self) -> bool:
         """Whether there is something to predict: a target, built-in examples, or pictures."""
-        path = Path(self.source)
-        pictures = path.suffix.lower() in (".zip", *PICTURES) or (path.is_dir() and self.source not in DATASETS)
-        return self.target is not None or self.source in EXAMPLES or pictures
+        if self.target is not None or self.source in EXAMPLES:
+            return True
+        return self.source not in DATASETS and holds_images(Path(self.source))
 
 
 class Sources(Source, frozen=True, forbid_unknown_fields=True):

@@ -16,7 +16,8 @@ from landmass.data import delimited, images, tables
 from landmass.data.batches import split_rows
 from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.features import Features, Table
-from landmass.data.images import Images, PixelInputs
+from landmass.data.images import Images
+from landmass.data.pixels import PixelInputs
 from landmass.data.read import check_file, read
 from landmass.errors import DataError, SettingError
 from landmass.types import Copies
@@ -231,13 +232,12 @@ def _read_path(path: Path, like: Inputs | None) -> Table | Images:
     if not path.exists() and not path.is_symlink():
         known = ", ".join(EXAMPLES)
         raise DataError(f"there is no file or folder {path}, and no built-in examples of that name (there: {known})")
-    ending = path.suffix.lower()
-    is_run = (path / "manifest.json").exists()
-    if (path.is_dir() and not is_run) or ending in (".zip", *images.PICTURES):
+    if images.holds_images(path):
         pixels = like if isinstance(like, PixelInputs) else None
         size = pixels.shape[:2] if pixels is not None and pixels.resized else None
         return images.read_images(path, size=size, grey=None if pixels is None else pixels.shape[2] == 1)
     check_file(path)
+    ending = path.suffix.lower()
     if ending not in (".csv", ".tsv", ".parquet"):
         return _numbers(path)
     table = tables.parquet_table(path) if ending == ".parquet" else delimited.csv_table(path, path.stem)[0]

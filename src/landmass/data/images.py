@@ -15,16 +15,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
-import msgspec
 import numpy as np
-from jaxtyping import Float, Shaped, UInt8
+from jaxtyping import Shaped, UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from landmass.data import delimited, idx
+from landmass.data import delimited, idx, points
 from landmass.data.limits import LARGEST_GROWTH, check_size
 from landmass.errors import DataError
-from landmass.nn.base import Layer
-from landmass.nn.layers import Standardise
 from landmass.types import Copies
 
 Pixels = UInt8[np.ndarray, "events height width channels"]
@@ -97,72 +94,6 @@ class Images:
         return np.array([known.setdefault(image.tobytes(), len(known)) for image in self.X], int)
 
 
-class PixelInputs(msgspec.Struct, frozen=True, tag_field="inputs", tag="pixels", forbid_unknown_fields=True):
-    """How images become numbers for a network: bytes, which its first layer standardises.
-
-    Args:
-        shape: of one image: height, width, channels.
-        resized: whether images are brought to that size.
-        loc: each channel's mean over the training part, from 0 to 255.
-        scale: its standard deviation.
-    """
-
-    shape: tuple[int, int, int]
-    resized: bool
-    loc: tuple[float, ...]
-    scale: tuple[float, ...]
-
-    @classmethod
-    def fit(cls, train: Images, validation: Images) -> Self:
-        """Learn the channels' means and scales.
-
-        Args:
-            train: the part to learn from.
-            validation: the part to choose by.
-
-        Raises:
-            DataError: all images are one even colour.
-        """
-        sums = [train.X.sum((0, 1, 2), dtype=np.float64), np.square(train.X, dtype=np.float64).sum((0, 1, 2))]
-        loc, square = (total / math.prod(train.X.shape[:3]) for total in sums)
-        scale = np.sqrt(np.maximum(square - loc**2, 0.0))
-        if not scale.any():
-            raise DataError("every pixel of every image is the same; there is nothing to predict from")
-        height, width, channels = train.X.shape[1:]
-        spread = np.maximum(scale, 1.0)
-        return cls((height, width, channels), train.size is not None, tuple(loc.tolist()), tuple(spread.tolist()))
-
-    @property
-    def layers(self) -> tuple[Layer, ...]:
-        """What a network begins with."""
-        return (Standardise(self.loc, self.scale),)
-
-    def encode(self, images: Images) -> Pixels:
-        """The bytes that a network is given.
-
-        Args:
-            images: of the training images' size.
-
-        Raises:
-            DataError: they have another shape.
-        """
-        found, fitted = ("×".join(map(str, shape)) for shape in (images.X.shape[1:], self.shape))
-        if found != fitted:
-            raise DataError(f"images are {found}, and the model was fitted to {fitted} (height × width × channels)")
-        return images.X
-
-    def golden(self, n: int) -> Float[np.ndarray, "events 1"]:
-        """Numbers that stand for images of noise, which `of_golden` makes."""
-        few = n if math.prod(self.shape) < 1_000_000 else 1
-        return np.arange(few, dtype=np.float64)[:, None]
-
-    def of_golden(self, rows: Float[np.ndarray, "events 1"]) -> Pixels:
-        """Images of noise."""
-        return np.stack(
-            [np.random.default_rng(int(abs(row[0])) % 2**32).integers(0, 256, self.shape, np.uint8) for row in rows]
-        )
-
-
 def from_array(array: Any, labels: Mapping[str, Any] | None = None, name: str = "images") -> Images:
     """Make a data set of an array of images.
 
@@ -190,6 +121,31 @@ def from_array(array: Any, labels: Mapping[str, Any] | None = None, name: str = 
     return Images(X, known, name)
 
 
+def holds_images(path: Path) -> bool:
+    """Whether a path leads to pictures: a folder that is no run, an archive, a picture, or an array of them.
+
+    Args:
+        path: whatever a person calls data.
+    """
+    ending = path.suffix.lower()
+    if ending in (".npy", ".npz") and path.is_file():
+        return any(len(shape) > 2 for shape in points.shapes_of(path).values())
+    return ending in (".zip", *PICTURES) or (path.is_dir() and not (path / "manifest.json").exists())
+
+
+def _from_arrays(path: Path) -> Images:
+    """The one array of images of a file, with all arrays of one entry an image as labels."""
+    arrays = points.arrays_of(path)
+    found = [name for name, array in arrays.items() if array.ndim in (3, 4)]
+    if len(found) != 1:
+        names = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        raise DataError(f"{path} holds {len(found)} arrays of images ({names}); save one, beside its labels")
+    images = arrays.pop(found[0])
+    return from_array(
+        images, {name: each for name, each in arrays.items() if each.shape == images.shape[:1]}, path.stem
+    )
+
+
 def read_images(path: Path, *, size: int | tuple[int, int] | None = None, grey: bool | None = None) -> Images:
     """Read the pictures of a folder or a ZIP archive.
 
@@ -198,13 +154,18 @@ def read_images(path: Path, *, size: int | tuple[int, int] | None = None, grey: 
     transparent places become white; notes say so.
 
     Args:
-        path: the folder or archive; or a folder with the files that MNIST came in.
+        path: the folder or archive; a folder with the files that MNIST came in; or an NPY or NPZ file with an array of
+            images, in an NPZ file beside arrays of labels.
         size: height and width to bring all pictures to; one number makes squares. None: they must have one size.
         grey: whether to make all grey; None does so if all are.
 
     Raises:
         DataError: there is no picture, one cannot be read, their sizes differ, or labels are missing; names the file.
     """
+    if path.suffix.lower() in (".npy", ".npz"):
+        if size is not None or grey is not None:
+            raise DataError(f"{path} holds an array, which is taken as it is; leave out size and grey")
+        return _from_arrays(path)
     files, close = _files(path)
     try:
         if any(name.endswith(("-ubyte", "-ubyte.gz")) for name in files):

@@ -120,37 +120,90 @@ def npy_pieces(path: Path, rows: int) -> Iterator[Dataset]:
         yield from_array(part[:, None] if part.ndim == 1 else part, path.stem)
 
 
+def shapes_of(path: Path) -> dict[str, tuple[int, ...]]:
+    """The shapes of the arrays in an NPY or NPZ file, by name; none of a file that cannot be read.
+
+    Args:
+        path: the file.
+    """
+    try:
+        if path.suffix.lower() == ".npy":
+            with path.open("rb") as file:
+                return {path.stem: _header(file)[0]}
+        with zipfile.ZipFile(path) as archive:
+            found = {}
+            for member in archive.infolist():
+                with archive.open(member) as file:
+                    found[_name(member)] = _header(file)[0]
+            return found
+    except (OSError, *BROKEN):
+        return {}
+
+
+def arrays_of(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of an NPY or NPZ file, of numbers or words, by name; pickled objects are refused.
+
+    Args:
+        path: the file.
+    """
+    try:
+        if path.suffix.lower() == ".npy":
+            with path.open("rb") as file:
+                return {path.stem: _read_npy(file, path.stat().st_size, path)}
+        with zipfile.ZipFile(path) as archive:
+            check_size(str(path), sum(member.file_size for member in archive.infolist()))
+            return {_name(member): _member(archive, member, path, words=True) for member in archive.infolist()}
+    except DataError:
+        raise
+    except BROKEN as error:
+        raise DataError(f"{path} is not a readable file of arrays: {error}; write it again with numpy.savez") from error
+
+
+def _name(member: zipfile.ZipInfo) -> str:
+    return member.filename.removesuffix(".npy")
+
+
 def _read_npz(path: Path) -> np.ndarray:
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         if len(members) != 1:
-            names = ", ".join(member.filename.removesuffix(".npy") for member in members[:8])
+            names = ", ".join(map(_name, members[:8]))
             raise DataError(f"{path} holds {len(members)} arrays ({names}); save one")
-        size, packed = members[0].file_size, members[0].compress_size
-        if size > SMALLEST_BOMB and size > LARGEST_RATIO * packed:
-            raise DataError(
-                f"{path} would unpack {packed:,} bytes to {size:,}, more than {LARGEST_RATIO} times as many; if it is "
-                "no zip bomb, save it unpacked, with numpy.save"
-            )
-        check_size(str(path), size)
-        # zipfile reads no more bytes than the archive declares.
-        with archive.open(members[0]) as file:
-            return _read_npy(file, size, path)
+        return _member(archive, members[0], path)
 
 
-def _read_npy(file: IO[bytes] | BufferedIOBase, size: int, path: Path) -> np.ndarray:
-    check_size(str(path), _check_npy(file, size, path) * np.float64().itemsize)
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, words: bool = False) -> np.ndarray:
+    size, packed = member.file_size, member.compress_size
+    if size > SMALLEST_BOMB and size > LARGEST_RATIO * packed:
+        raise DataError(
+            f"{path} would unpack {packed:,} bytes to {size:,}, more than {LARGEST_RATIO} times as many; if it is "
+            "no zip bomb, save it unpacked, with numpy.save"
+        )
+    check_size(str(path), size)
+    # zipfile reads no more bytes than the archive declares.
+    with archive.open(member) as file:
+        return _read_npy(file, size, path, words)
+
+
+def _read_npy(file: IO[bytes] | BufferedIOBase, size: int, path: Path, words: bool = False) -> np.ndarray:
+    check_size(str(path), _check_npy(file, size, path, words) * np.float64().itemsize)
     file.seek(0)
     return npy.read_array(file, allow_pickle=False)
 
 
-def _check_npy(file: IO[bytes] | BufferedIOBase, size: int, path: Path) -> int:
-    """How many numbers a file holds, after a look at whether its bytes are as many as its header declares."""
+def _header(file: IO[bytes] | BufferedIOBase) -> tuple[tuple[int, ...], np.dtype]:
     read_header = npy.read_array_header_1_0 if npy.read_magic(file) == (1, 0) else npy.read_array_header_2_0
     shape, _, dtype = read_header(file)
+    return shape, dtype
+
+
+def _check_npy(file: IO[bytes] | BufferedIOBase, size: int, path: Path, words: bool = False) -> int:
+    """How many numbers a file holds, after a look at whether its bytes are as many as its header declares."""
+    shape, dtype = _header(file)
     if dtype.hasobject:
         raise ValueError("it holds pickled Python objects, which are never loaded")
-    _check_numbers(dtype, f"{path}: ")
+    if not (words and dtype.kind in "Ub"):
+        _check_numbers(dtype, f"{path}: ")
     count = math.prod(shape)
     declared = file.tell() + count * dtype.itemsize
     if declared != size or min(shape, default=0) < 0:

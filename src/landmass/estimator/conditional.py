@@ -13,7 +13,6 @@ import jax.numpy as jnp
 import msgspec
 import numpy as np
 from jaxtyping import Array, Float, Shaped
-from scipy.optimize import minimize_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from landmass.core.capabilities import Likelihood, likelihood
@@ -36,12 +35,13 @@ from landmass.nn.network import AnyLayer, Network, shapes
 from landmass.store import parse_json, read_arrays, write_arrays
 from landmass.train import loop
 from landmass.train.checkpoint import NOWHERE, Checkpoint
-from landmass.train.conditional import Conditional, ConditionalLoss, members, outputs, tempered_score
+from landmass.train.conditional import Conditional, ConditionalLoss, members, outputs
 from landmass.train.descent import gradient, parted
 from landmass.train.learner import Learner
 from landmass.train.optimisers import OPTIMISERS
 from landmass.train.progress import Listener, Progress, silent
 from landmass.train.rows import Coordinates
+from landmass.train.temperature import tempered
 from landmass.train.trees import filled, named_arrays
 from landmass.types import LogDensities
 
@@ -56,11 +56,6 @@ MOST_STEPS = 20_000
 
 # Decay of the running average of the weights.
 AVERAGE = 0.99
-
-# How much more or less certain than its training a network may be made by validation, and how many events' weight a
-# temperature of 1 has there.
-TEMPERATURES, PRIOR_EVENTS = (0.01, 20.0), 2.0
-
 
 # The most numbers of one event: a larger one was never fitted.
 MOST_NUMBERS = 100_000_000
@@ -112,7 +107,7 @@ class ConditionalEstimator(Estimator, ABC):
         patience: looks at the validation score without improvement after which training stops; there are 20.
         members: networks trained side by side; their densities are averaged.
         augment: how images are changed at random in training: `flip` left for right, `shift` by up to an eighth, `crop`
-            to a window of four fifths or more.
+            to a window of four fifths or more; None shifts them.
         validation_fraction: share of the events that `fit` keeps aside to choose by.
         random_state: seed of everything random; None draws one.
     """
@@ -132,7 +127,7 @@ class ConditionalEstimator(Estimator, ABC):
     batch_size: int = 256
     patience: int = 4
     members: int = 1
-    augment: tuple[Change, ...] = ()
+    augment: tuple[Change, ...] | None = None
     validation_fraction: float = 0.1
     random_state: int | None = None
 
@@ -177,7 +172,7 @@ class ConditionalEstimator(Estimator, ABC):
         z, held_out = map(self._coordinates, (train, validation))
         listen(Progress("started"))
         outcome = loop.run(self._learner(z), z, held_out, jax.random.key(self._seed()), listen, checkpoint)
-        self.model_: Any = self._calibrated(outcome.model, held_out)
+        self.model_: Any = tempered(outcome.model, held_out)
         self.history_ = outcome.history
         return self
 
@@ -247,7 +242,15 @@ class ConditionalEstimator(Estimator, ABC):
         return np.ones(len(answers))
 
     def _loss(self) -> ConditionalLoss:
-        return ConditionalLoss(augment=tuple(self.augment))
+        return ConditionalLoss(augment=self._changes)
+
+    @property
+    def _changes(self) -> tuple[Change, ...]:
+        """How events are changed in training."""
+        of_images = len(self.inputs_.shape) == 3
+        require(self, "augment", of_images or not self.augment, "None or () for events that are no images")
+        usual: tuple[Change, ...] = ("shift",) if of_images else ()
+        return usual if self.augment is None else tuple(self.augment)
 
     def _learner(self, z: Coordinates) -> Learner:
         steps = self.max_steps or min(int(2 * z.n**0.75), MOST_STEPS)
@@ -282,21 +285,6 @@ class ConditionalEstimator(Estimator, ABC):
         if ends != (outputs,):
             raise SettingError(f"the architecture ends in {ends}; its last layer must give {outputs} numbers here")
         return members(layers, shape, self._head, self.members, make)
-
-    def _calibrated(self, model: Mixture, held_out: Coordinates) -> Mixture:
-        """The model at the temperature under which held-out answers are most likely."""
-        (answers, weight), context = held_out.whole, np.asarray(held_out.context)
-        found, y = jnp.asarray(in_blocks(outputs, model, context)), jnp.asarray(answers[:, 0])
-        share = jnp.asarray(weight / held_out.total, jnp.float32)
-
-        def cost(log_t: float) -> float:
-            # A prior of a few events keeps a small part from being sure of itself.
-            prior = 0.0 if self._head.needs_temperature else PRIOR_EVENTS * log_t**2 / len(answers)
-            return prior - float(tempered_score(self._head, found, y, share, jnp.exp(jnp.float32(log_t))))
-
-        best = minimize_scalar(cost, bounds=tuple(np.log(TEMPERATURES)), method="bounded", options={"xatol": 1e-3})
-        temperature = jnp.full(self.members, np.exp(best.x), jnp.float32)  # pyright: ignore[reportAttributeAccessIssue]
-        return eqx.tree_at(lambda m: m.components.temperature.numbers, model, temperature)
 
     def _encoded(self, inputs: Table | Images) -> Shaped[np.ndarray, "events ..."]:
         """Events to answer for, as the network has them."""
@@ -383,7 +371,8 @@ class ConditionalEstimator(Estimator, ABC):
             fits = bool(or_none) if value is None else 1 <= value <= most
             require(self, name, fits, f"{or_none}between 1 and {most}")
         require(self, "waves", self.waves is None or 0 <= self.waves <= 1000, "None or between 0 and 1000")
-        require(self, "augment", all(each in get_args(Change) for each in self.augment), f"of {get_args(Change)}")
+        known = all(each in get_args(Change) for each in self.augment or ())
+        require(self, "augment", known, f"None, or of {get_args(Change)}")
         require(self, "learning_rate", self.learning_rate is None or self.learning_rate > 0.0, "None or above 0")
         require(self, "dropout", 0.0 <= self.dropout < 1.0, "from 0 to less than 1")
         require(self, "weight_decay", self.weight_decay is None or self.weight_decay >= 0.0, "None or at least 0")

@@ -127,7 +127,7 @@ class NeuralClassifier(ClassifierMixin, ConditionalEstimator):
 
     def _loss(self) -> ConditionalLoss:
         weights = () if self.class_weight is None else tuple(self._class_weights.tolist())
-        return ConditionalLoss(self.label_smoothing, weights, tuple(self.augment))
+        return ConditionalLoss(self.label_smoothing, weights, self._changes)
 
     def _weigh(self, counts: Shaped[np.ndarray, " classes"]) -> Float[np.ndarray, " classes"]:
         """How much an event of each class counts: 1 on average."""

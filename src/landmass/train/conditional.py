@@ -97,10 +97,3 @@ def _stacked(*leaves: Any) -> Any:
 def outputs(model: Mixture, context: Array) -> Float[Array, "events members outputs"]:
     """The members' outputs."""
     return eqx.filter_vmap(lambda part: part.outputs(context), out_axes=1)(model.components)
-
-
-@eqx.filter_jit
-def tempered_score(head: Head, outputs: Array, y: Array, share: Array, temperature: Array) -> Scalar:
-    """Mean log-density of answers, each with its share, under the members' average, at a temperature."""
-    each = jax.vmap(lambda one: head.log_probs(one, y, temperature), in_axes=1)(outputs)
-    return share @ jax.nn.logsumexp(each, axis=0) - jnp.log(len(each))

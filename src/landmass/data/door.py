@@ -1,0 +1,49 @@
+"""The one door: whatever a person calls data comes in here."""
+
+from pathlib import Path
+from typing import Any
+
+from landmass.data import read as columns
+from landmass.data.builtin import DATASETS
+from landmass.data.dataset import Dataset
+from landmass.data.images import Images, holds_images, read_images
+from landmass.data.schema import Schema
+from landmass.errors import SettingError
+
+
+def read(
+    source: Any,
+    *,
+    n: int | None = None,
+    seed: int = 0,
+    schema: Schema | None = None,
+    size: int | tuple[int, int] | None = None,
+    grey: bool | None = None,
+) -> Dataset | Images:
+    """Read events from whatever holds them.
+
+    Args:
+        source: a NumPy array (events × columns); a pandas, polars or Arrow table; the path of a CSV, TSV, Parquet, NPY
+            or NPZ file, or of a folder or ZIP archive of pictures; `"-"` for CSV on standard input; or the name of a
+            built-in data set (`landmass datasets` lists them; write `./land` for a file of that name). A `Dataset` and
+            `Images` are returned as they are.
+        n: how many events to draw from a built-in data set.
+        seed: seed of that draw.
+        schema: the sample space, where the default (real columns) is not meant.
+        size: height and width to bring all pictures to; one number makes squares.
+        grey: whether to make all pictures grey; None does so if all are.
+
+    Returns:
+        A `Dataset`, or `Images`.
+
+    Raises:
+        DataError: there is nothing to read, or it cannot be modelled; names column, value and remedy.
+    """
+    if isinstance(source, Images):
+        return source
+    is_path = isinstance(source, Path) or (isinstance(source, str) and source != "-" and source not in DATASETS)
+    if is_path and holds_images(Path(source)):
+        return read_images(Path(source), size=size, grey=grey)
+    if size is not None or grey is not None:
+        raise SettingError("size and grey are for pictures; leave them out")
+    return columns.read(source, n=n, seed=seed, schema=schema)
