@@ -13,7 +13,6 @@ import jax.numpy as jnp
 import msgspec
 import numpy as np
 from jaxtyping import Array, Float, Shaped
-from scipy.optimize import minimize_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from landmass.core.capabilities import Likelihood, likelihood
@@ -36,7 +35,7 @@ from landmass.nn.network import AnyLayer, Network, shapes
 from landmass.store import parse_json, read_arrays, write_arrays
 from landmass.train import loop
 from landmass.train.checkpoint import NOWHERE, Checkpoint
-from landmass.train.conditional import Conditional, ConditionalLoss, members, outputs, tempered_score
+from landmass.train.conditional import Conditional, ConditionalLoss, calibrated, members, outputs
 from landmass.train.descent import gradient, parted
 from landmass.train.learner import Learner
 from landmass.train.optimisers import OPTIMISERS
@@ -61,11 +60,6 @@ DEFAULTS: dict[str, dict[str, Any]] = {"linear": SMALL, "mlp": SMALL, "cnn": DEE
 
 # Decay of the running average of the weights.
 AVERAGE = 0.99
-
-# How much more or less certain than its training a network may be made by validation, and how many events' weight a
-# temperature of 1 has there.
-TEMPERATURES, PRIOR_EVENTS = (0.01, 20.0), 2.0
-
 
 # The most numbers of one event: a larger one was never fitted.
 MOST_NUMBERS = 100_000_000
@@ -180,7 +174,7 @@ class ConditionalEstimator(Estimator, ABC):
         z, held_out = map(self._coordinates, (train, validation))
         listen(Progress("started"))
         outcome = loop.run(self._learner(z), z, held_out, jax.random.key(self._seed()), listen, checkpoint)
-        self.model_: Any = self._calibrated(outcome.model, held_out)
+        self.model_: Any = calibrated(outcome.model, self._head, held_out)
         self.history_ = outcome.history
         return self
 
@@ -203,6 +197,15 @@ class ConditionalEstimator(Estimator, ABC):
     def network_(self) -> Network:
         """The first member's network; printed, it lists its layers with their shapes and parameter counts."""
         return jax.tree.map(lambda leaf: leaf[0], self.model_.components.network)
+
+    def network_inputs(self, X: Any) -> Shaped[np.ndarray, "events ..."]:
+        """Events as the network takes them: columns standardised, words as levels, pixels as bytes.
+
+        Args:
+            X: events, in any form that `fit` takes.
+        """
+        check_is_fitted(self)
+        return self._encoded(read_inputs(X, self.inputs_)[0])
 
     @property
     def likelihood_(self) -> Likelihood:
@@ -278,21 +281,6 @@ class ConditionalEstimator(Estimator, ABC):
             raise SettingError(f"the architecture ends in {ends}; its last layer must give {outputs} numbers here")
         return members(layers, shape, self._head, self.members, make)
 
-    def _calibrated(self, model: Mixture, held_out: Coordinates) -> Mixture:
-        """The model at the temperature under which held-out answers are most likely."""
-        (answers, weight), context = held_out.whole, np.asarray(held_out.context)
-        found, y = jnp.asarray(in_blocks(outputs, model, context)), jnp.asarray(answers[:, 0])
-        share = jnp.asarray(weight / held_out.total, jnp.float32)
-
-        def cost(log_t: float) -> float:
-            # A prior of a few events keeps a small part from being sure of itself.
-            prior = 0.0 if self._head.needs_temperature else PRIOR_EVENTS * log_t**2 / len(answers)
-            return prior - float(tempered_score(self._head, found, y, share, jnp.exp(jnp.float32(log_t))))
-
-        best = minimize_scalar(cost, bounds=tuple(np.log(TEMPERATURES)), method="bounded", options={"xatol": 1e-3})
-        temperature = jnp.full(self.members, np.exp(best.x), jnp.float32)  # pyright: ignore[reportAttributeAccessIssue]
-        return eqx.tree_at(lambda m: m.components.temperature.numbers, model, temperature)
-
     def _encoded(self, inputs: Table | Images) -> Shaped[np.ndarray, "events ..."]:
         """Events to answer for, as the network has them."""
         is_table = isinstance(self.inputs_, Features)
@@ -308,8 +296,8 @@ class ConditionalEstimator(Estimator, ABC):
 
     def _ask(self, question: Callable[..., Array], X: Any) -> np.ndarray:
         """What the model says of each event."""
-        check_is_fitted(self)
-        return in_blocks(question, self.model_, self._encoded(read_inputs(X, self.inputs_)[0]))
+        context = self.network_inputs(X)
+        return in_blocks(question, self.model_, context)
 
     def _golden_events(self) -> np.ndarray:
         rows = self.inputs_.golden(GOLDEN_EVENTS)

@@ -9,15 +9,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from scipy.optimize import minimize_scalar
 
 from landmass.core.capabilities import AbstractDensity, Context
 from landmass.core.distributions import Mixture
 from landmass.core.heads import Head
+from landmass.core.many import in_blocks
 from landmass.nn.augment import Change, augmented
 from landmass.nn.base import Layer, Make
 from landmass.nn.network import Network, Running
-from landmass.train.rows import Batch
+from landmass.train.rows import Batch, Coordinates
 from landmass.types import Key, Scalar
+
+# How much more or less certain than its training a network may be made by validation, and how many events' weight a
+# temperature of 1 has there.
+TEMPERATURES, PRIOR_EVENTS = (0.01, 20.0), 2.0
 
 
 class Conditional(AbstractDensity):
@@ -97,6 +103,22 @@ def _stacked(*leaves: Any) -> Any:
 def outputs(model: Mixture, context: Array) -> Float[Array, "events members outputs"]:
     """The members' outputs."""
     return eqx.filter_vmap(lambda part: part.outputs(context), out_axes=1)(model.components)
+
+
+def calibrated(model: Mixture, head: Head, held_out: Coordinates) -> Mixture:
+    """The model at the temperature under which held-out answers are most likely."""
+    (answers, weight), context = held_out.whole, np.asarray(held_out.context)
+    found, y = jnp.asarray(in_blocks(outputs, model, context)), jnp.asarray(answers[:, 0])
+    share = jnp.asarray(weight / held_out.total, jnp.float32)
+
+    def cost(log_t: float) -> float:
+        # A prior of a few events keeps a small part from being sure of itself.
+        prior = 0.0 if head.needs_temperature else PRIOR_EVENTS * log_t**2 / len(answers)
+        return prior - float(tempered_score(head, found, y, share, jnp.exp(jnp.float32(log_t))))
+
+    best = minimize_scalar(cost, bounds=tuple(np.log(TEMPERATURES)), method="bounded", options={"xatol": 1e-3})
+    temperature = jnp.full(found.shape[1], np.exp(best.x), jnp.float32)  # pyright: ignore[reportAttributeAccessIssue]
+    return eqx.tree_at(lambda m: m.components.temperature.numbers, model, temperature)
 
 
 @eqx.filter_jit
