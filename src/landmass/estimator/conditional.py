@@ -35,7 +35,7 @@ from landmass.nn.network import AnyLayer, Network, shapes
 from landmass.store import parse_json, read_arrays, write_arrays
 from landmass.train import loop
 from landmass.train.checkpoint import NOWHERE, Checkpoint
-from landmass.train.conditional import Conditional, ConditionalLoss, calibrated, members, outputs
+from landmass.train.conditional import Conditional, ConditionalLoss, calibrated, members, outputs, watch_of
 from landmass.train.descent import gradient, parted
 from landmass.train.learner import Learner
 from landmass.train.optimisers import OPTIMISERS
@@ -110,6 +110,7 @@ class ConditionalEstimator(Estimator, ABC):
         members: networks trained side by side; their densities are averaged.
         augment: how images are changed at random in training: `flip` left for right, `shift` by up to an eighth, `crop`
             to a window of four fifths or more.
+        watch: whether to record what happens inside each layer in training; see `landmass.evaluate.diagnose`.
         validation_fraction: share of the events that `fit` keeps aside to choose by.
         random_state: seed of everything random; None draws one.
     """
@@ -130,6 +131,7 @@ class ConditionalEstimator(Estimator, ABC):
     patience: int = 4
     members: int = 1
     augment: tuple[Change, ...] = ()
+    watch: bool = False
     validation_fraction: float = 0.1
     random_state: int | None = None
 
@@ -173,7 +175,11 @@ class ConditionalEstimator(Estimator, ABC):
         self._describe(train, validation)
         z, held_out = map(self._coordinates, (train, validation))
         listen(Progress("started"))
-        outcome = loop.run(self._learner(z), z, held_out, jax.random.key(self._seed()), listen, checkpoint)
+        try:
+            outcome = loop.run(self._learner(z), z, held_out, jax.random.key(self._seed()), listen, checkpoint)
+        except loop.Diverged as error:
+            self.history_ = error.outcome.history
+            raise
         self.model_: Any = calibrated(outcome.model, self._head, held_out)
         self.history_ = outcome.history
         return self
@@ -262,6 +268,7 @@ class ConditionalEstimator(Estimator, ABC):
             schedule=self.schedule,
             decay=chosen.weight_decay if self.weight_decay is None else self.weight_decay,
             in_shape=chosen.in_shape,
+            watch=watch_of(self._members(blank)) if self.watch else None,
         )
 
     def _members(self, make: Make) -> Conditional:

@@ -1,6 +1,6 @@
 """Network: layers in a row with their numbers, in train mode and in test mode."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Self
 
 import equinox as eqx
@@ -218,9 +218,9 @@ def through(
     return x, tuple(fresh)
 
 
-def keys_of(layers: Sequence[Layer], key: Key | None) -> Sequence[Key | None]:
+def keys_of(layers: Sequence[Layer], key: Key | None) -> Iterable[Key | None]:
     """Each layer's source of noise; None in test mode."""
-    return [None] * len(layers) if key is None else list(jax.random.split(key, len(layers)))
+    return [None] * len(layers) if key is None else jax.random.split(key, len(layers))
 
 
 def _kind(layer: Layer) -> str:

@@ -6,6 +6,35 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
+class LayerRecord:
+    """What was seen inside a layer over the last chunk of steps; see `landmass.evaluate.diagnose`.
+
+    Gradients are of the model in training; everything else is of the model that was validated, in train mode, on the
+    same training events at every look. Of several members it is the first one. None stands for a number that was not
+    finite, or that this kind of layer does not have; after steps that were taken back nothing is looked at.
+
+    Args:
+        name: of the layer; one within a residual has a dotted name.
+        gradients: norm of the gradient with respect to the layer's own weights, at each step; empty if it has none.
+        mean: of its activations, over events and units.
+        variance: of its activations, over events and units.
+        dead: share of an activation's units that give all events the same.
+        running_gap: of batch norm: how far a unit's running mean is from the batch's, in the batch's standard
+            deviations; of the worst unit.
+        running_ratio: of batch norm: a unit's running variance over the batch's; of the unit where it is farthest
+            from 1.
+    """
+
+    name: str
+    gradients: tuple[float | None, ...] = ()
+    mean: float | None = None
+    variance: float | None = None
+    dead: float | None = None
+    running_gap: float | None = None
+    running_ratio: float | None = None
+
+
+@dataclass(frozen=True)
 class Progress:
     """One record of a running fit.
 
@@ -18,6 +47,8 @@ class Progress:
         score: mean held-out log-density, in nats an event of the model's space.
         seconds: since the fit began.
         message: one sentence for people.
+        layers: what was seen inside each layer over the last chunk of steps, if that was asked for; of a record that
+            was rolled back, over the steps that were taken back.
     """
 
     kind: Literal["started", "advanced", "rolled_back", "chosen", "finished", "failed"]
@@ -28,6 +59,7 @@ class Progress:
     score: float | None = None
     seconds: float = 0.0
     message: str = ""
+    layers: tuple[LayerRecord, ...] = ()
 
 
 Listener = Callable[[Progress], None]
