@@ -12,13 +12,14 @@ from pyarrow import csv, parquet
 from landmass.catalog import name_of
 from landmass.cli.console import suggest, write_out
 from landmass.cli.fit import make_report, print_ledger
-from landmass.cli.folder import check_run, histories, load_run
+from landmass.cli.folder import check_run, load_run
 from landmass.cli.sources import FRESH_SEED, Source, Sources, read_events
 from landmass.errors import LandmassError, SettingError, StoreError
 from landmass.estimator.density import DensityEstimator
 from landmass.evaluate.ledger import mean_and_error
 from landmass.ladder import Ladder, same_columns
 from landmass.store import read_json, refuse_existing, write_bytes
+from landmass.train.progress import histories
 
 
 def score(

@@ -2,6 +2,7 @@
 
 from landmass.evaluate.calibration import calibration
 from landmass.evaluate.check import check_density
+from landmass.evaluate.diagnosis import diagnose
 from landmass.evaluate.inspect import trace
 
-__all__ = ["calibration", "check_density", "trace"]
+__all__ = ["calibration", "check_density", "diagnose", "trace"]

@@ -2,7 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
+
+import msgspec
+
+from landmass.errors import StoreError
 
 
 @dataclass(frozen=True)
@@ -67,3 +72,39 @@ Listener = Callable[[Progress], None]
 
 def silent(progress: Progress) -> None:
     """Listen to nothing."""
+
+
+def histories(path: Path) -> dict[str, tuple[Progress, ...]]:
+    """The training history of each rung, from a run's progress log: of several candidates, the best one's.
+
+    Args:
+        path: the run's folder, or the log in it; of a run that still goes on too.
+
+    Raises:
+        StoreError: there is no log, or it is damaged.
+    """
+    log = path / "progress.jsonl" if path.is_dir() else path
+    try:
+        # The last line of a run under way may not be whole.
+        lines = [line for line in log.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+        records = [msgspec.json.decode(line, type=Progress) for line in lines]
+    except (OSError, msgspec.MsgspecError) as error:
+        raise StoreError(f"cannot read the progress log {log}: {error}") from error
+    best: dict[str, float] = {}
+    kept: dict[str, tuple[Progress, ...]] = {}
+    running: dict[str, tuple[Progress, ...]] = {}
+    for record in records:
+        name = record.family
+        before = running.get(name, ())
+        if record.kind == "advanced":
+            # A run that was resumed has taken some steps twice.
+            running[name] = (*(other for other in before if other.step < record.step), record)
+        elif record.kind == "rolled_back" and record.layers:
+            again = any((other.step, other.layers) == (record.step, record.layers) for other in before)
+            running[name] = before if again else (*before, record)
+        elif record.kind == "chosen":
+            score = float("-inf") if record.score is None else record.score
+            if name not in best or score > best[name]:
+                best[name], kept[name] = score, running.get(name, ())
+            running[name] = ()
+    return {**running, **kept}
