@@ -125,6 +125,21 @@ def test_killed_fit_of_a_predictor_goes_on_to_the_same_weights(call: Call, predi
     assert Path("run", weights).read_bytes() == (predictor / weights).read_bytes()
 
 
+def test_inspection_tells_of_layers_and_training(call: Call, predictor: Path):
+    answer = call("inspect", str(predictor), "--rung", "neural_classifier")
+    assert answer.code == 0, answer.err
+    assert "conv_1" in answer.out
+    assert "neural_classifier.watch=true" in answer.out
+    pictures()
+    watched = call("fit", "pictures", "--target", "bright", *QUICK, "--set", "neural_classifier.watch=true")
+    assert watched.code == 0, watched.err
+    told = call("inspect", "runs/pictures-1", "--rung", "neural_classifier").out
+    assert "watch=true" not in told
+    assert "median gradient" in told
+    passed = call("inspect", "runs/pictures-1", "pictures", "--rung", "neural_classifier")
+    assert "mean, sd in test mode" in passed.out
+
+
 def broken() -> None:
     pictures()
     content = Path("pictures/07.png").read_bytes()
@@ -224,6 +239,7 @@ WRONG = {
         None,
     ),
     "draws of a predictor": (("sample", "RUN"), ["is a predictor and has no events to draw"], None),
+    "inside of a density": (("inspect", "DENSITY"), ["is a density of events"], None),
     "weights that are no numbers": (
         ("predict", "model", "table.csv"),
         ["does not answer as when it was saved", "fit it again"],
@@ -234,13 +250,14 @@ WRONG = {
 
 @pytest.mark.parametrize("case", WRONG)
 def test_an_error_is_one_line_with_the_remedy_and_leaves_nothing(
-    call: Call, tmp_path: Path, predictor: Path, case: str
+    call: Call, tmp_path: Path, predictor: Path, run_folder: Path, case: str
 ):
     words, needed, make = WRONG[case]
     if make is not None:
         make()
     before = sorted(tmp_path.rglob("*"))
-    answer = call(*(str(predictor) if word == "RUN" else word for word in words))
+    runs = {"RUN": str(predictor), "DENSITY": str(run_folder)}
+    answer = call(*(runs.get(word, word) for word in words))
     assert answer.code == 2, answer.err
     assert answer.out == ""
     error = answer.err.splitlines()[-1]

@@ -16,8 +16,6 @@ import pyarrow.parquet
 import pytest
 
 import landmass
-from landmass.cli.folder import histories
-from landmass.train.progress import Progress
 from tests.cli.conftest import QUICK, Call
 
 SLOW = ["--families", "uniform_box,spline_flow", "--set", "spline_flow.members=2", "--set", "spline_flow.hidden=16"]
@@ -314,23 +312,3 @@ def test_a_run_that_is_being_fitted_is_left_alone(call: Call, tmp_path: Path):
         answer = call("fit", "--resume", "runs/table-1")
     assert answer.code == 2
     assert "another process is fitting runs/table-1" in answer.err
-
-
-def test_history_of_several_candidates_is_the_best_ones(tmp_path: Path):
-    records = [
-        Progress("advanced", "histogram", step=1),
-        Progress("chosen", "histogram", score=1.0),
-        Progress("advanced", "histogram", step=2),
-        Progress("chosen", "histogram", score=3.0),
-        Progress("advanced", "histogram", step=3),
-        Progress("chosen", "histogram", score=2.0),
-        Progress("advanced", "spline_flow", step=4),
-    ]
-    import msgspec
-
-    (tmp_path / "progress.jsonl").write_bytes(b"".join(msgspec.json.encode(record) + b"\n" for record in records))
-    found = histories(tmp_path)
-    assert {name: [record.step for record in history] for name, history in found.items()} == {
-        "histogram": [2],
-        "spline_flow": [4],
-    }

@@ -6,7 +6,7 @@ import pytest
 
 from tests.cli.conftest import QUICK, Call
 
-COMMANDS = ["hello", "fit", "score", "sample", "report", "families", "datasets", "doctor"]
+COMMANDS = ["hello", "fit", "score", "predict", "inspect", "sample", "report", "families", "datasets", "doctor"]
 
 # The words of a command line, and what its one line of error must contain.
 WRONG = {

@@ -254,6 +254,28 @@ def predict(run: Run, source: Source, rung: RungName = None, out: File = None) -
 
 
 @app.command(
+    short_help="What happens inside a fitted predictor's network?",
+    help=examples(
+        "Print the layers of a run's predictor, and how its training went: exploding and vanishing gradients, shifting "
+        "activations, dead units, overfitting. What happens inside the layers is only recorded if asked for, with "
+        "--set neural_classifier.watch=true. With SOURCE, print what each layer makes of these events.",
+        "landmass inspect runs/photos-1",
+        "landmass inspect runs/photos-1 new_photos --rung cnn",
+    ),
+)
+def inspect(
+    run: Run, source: Annotated[str | None, typer.Argument(metavar="SOURCE", help=WHAT)] = None, rung: RungName = None
+) -> None:
+    """Look inside a network."""
+    from landmass.cli.environment import prepare
+
+    prepare()
+    from landmass.cli.inspect import inspect
+
+    inspect(run, source, rung)
+
+
+@app.command(
     short_help="Draw events from a fitted run.",
     help=examples(
         "Draw events from a run, as CSV on standard output or into a file.",

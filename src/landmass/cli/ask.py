@@ -13,7 +13,7 @@ from pyarrow import csv, parquet
 from landmass.catalog import name_of
 from landmass.cli.console import suggest, tell, write_out
 from landmass.cli.fit import make_report, print_ledger
-from landmass.cli.folder import check_run, histories, load_run
+from landmass.cli.folder import check_run, load_run
 from landmass.cli.sources import FRESH_SEED, Source, Sources, check_there, read_events
 from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.examples import read_examples
@@ -23,6 +23,7 @@ from landmass.evaluate.ledger import mean_and_error
 from landmass.ladder import Ladder
 from landmass.ladder.ladder import like
 from landmass.store import read_json, refuse_existing, write_bytes
+from landmass.train.progress import histories
 from landmass.types import LogDensities
 
 

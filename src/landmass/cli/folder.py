@@ -163,28 +163,3 @@ def begun(path: Path) -> Sources:
     if sources.from_stdin:
         raise StoreError(f"the run {path} cannot go on: its data came from standard input; fit it again from a file")
     return sources
-
-
-def histories(path: Path) -> dict[str, tuple[Progress, ...]]:
-    """The training history of each rung, from a run's progress log: of several candidates, the best one's.
-
-    Args:
-        path: the run's folder.
-    """
-    with (path / "progress.jsonl").open("rb") as lines:
-        records = [msgspec.json.decode(line, type=Progress) for line in lines]
-    best: dict[str, float] = {}
-    kept: dict[str, tuple[Progress, ...]] = {}
-    running: dict[str, tuple[Progress, ...]] = {}
-    for record in records:
-        name = record.family
-        if record.kind == "advanced":
-            # A run that was resumed has taken some steps twice.
-            before = tuple(other for other in running.get(name, ()) if other.step < record.step)
-            running[name] = (*before, record)
-        elif record.kind == "chosen":
-            score = float("-inf") if record.score is None else record.score
-            if name not in best or score > best[name]:
-                best[name], kept[name] = score, running.get(name, ())
-            running[name] = ()
-    return {**running, **kept}

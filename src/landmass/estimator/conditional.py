@@ -35,7 +35,7 @@ from landmass.nn.network import AnyLayer, Network, shapes
 from landmass.store import parse_json, read_arrays, write_arrays
 from landmass.train import loop
 from landmass.train.checkpoint import NOWHERE, Checkpoint
-from landmass.train.conditional import Conditional, ConditionalLoss, members, outputs
+from landmass.train.conditional import Conditional, ConditionalLoss, members, outputs, watch_of
 from landmass.train.descent import gradient, parted
 from landmass.train.learner import Learner
 from landmass.train.optimisers import OPTIMISERS
@@ -108,6 +108,7 @@ class ConditionalEstimator(Estimator, ABC):
         members: networks trained side by side; their densities are averaged.
         augment: how images are changed at random in training: `flip` left for right, `shift` by up to an eighth, `crop`
             to a window of four fifths or more; None shifts them.
+        watch: whether to record what happens inside each layer in training; see `landmass.evaluate.diagnose`.
         validation_fraction: share of the events that `fit` keeps aside to choose by.
         random_state: seed of everything random; None draws one.
     """
@@ -128,6 +129,7 @@ class ConditionalEstimator(Estimator, ABC):
     patience: int = 4
     members: int = 1
     augment: tuple[Change, ...] | None = None
+    watch: bool = False
     validation_fraction: float = 0.1
     random_state: int | None = None
 
@@ -171,7 +173,11 @@ class ConditionalEstimator(Estimator, ABC):
         self._describe(train, validation)
         z, held_out = map(self._coordinates, (train, validation))
         listen(Progress("started"))
-        outcome = loop.run(self._learner(z), z, held_out, jax.random.key(self._seed()), listen, checkpoint)
+        try:
+            outcome = loop.run(self._learner(z), z, held_out, jax.random.key(self._seed()), listen, checkpoint)
+        except loop.Diverged as error:
+            self.history_ = error.outcome.history
+            raise
         self.model_: Any = tempered(outcome.model, held_out)
         self.history_ = outcome.history
         return self
@@ -204,6 +210,15 @@ class ConditionalEstimator(Estimator, ABC):
     def network_(self) -> Network:
         """The first member's network; printed, it lists its layers with their shapes and parameter counts."""
         return jax.tree.map(lambda leaf: leaf[0], self.model_.components.network)
+
+    def network_inputs(self, X: Any) -> Shaped[np.ndarray, "events ..."]:
+        """Events as the network takes them: columns standardised, words as levels, pixels as bytes.
+
+        Args:
+            X: events, in any form that `fit` takes.
+        """
+        check_is_fitted(self)
+        return self._encoded(read_inputs(X, self.inputs_)[0])
 
     @property
     def likelihood_(self) -> Likelihood:
@@ -268,6 +283,7 @@ class ConditionalEstimator(Estimator, ABC):
             schedule=self.schedule,
             decay=chosen.weight_decay if self.weight_decay is None else self.weight_decay,
             in_shape=chosen.in_shape,
+            watch=watch_of(self._members(blank)) if self.watch else None,
         )
 
     def _members(self, make: Make) -> Conditional:
@@ -301,8 +317,8 @@ class ConditionalEstimator(Estimator, ABC):
 
     def _ask(self, question: Callable[..., Array], X: Any) -> np.ndarray:
         """What the model says of each event."""
-        check_is_fitted(self)
-        return in_blocks(question, self.model_, self._encoded(read_inputs(X, self.inputs_)[0]))
+        context = self.network_inputs(X)
+        return in_blocks(question, self.model_, context)
 
     def _golden_events(self) -> np.ndarray:
         rows = self.inputs_.golden(GOLDEN_EVENTS)

@@ -1,6 +1,6 @@
 """Network: layers in a row with their numbers, in train mode and in test mode."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Self
 
 import equinox as eqx
@@ -55,8 +55,12 @@ class Residual(Layer, frozen=True, tag="residual"):
 
     def __call__(self, weights: Tree, running: Tree, x: Batch, key: Key | None) -> tuple[Batch, Tree]:
         found, running = through(self.layers, weights["inside"], running, x, key)
+        return self.joined(weights, x, found), running
+
+    def joined(self, weights: Tree, x: Batch, found: Batch) -> Batch:
+        """What its layers gave, added to what they were given."""
         past = self._past(x.shape[1:], found.shape[1:])
-        return found + (x if past is None else past(weights["past"], {}, x, None)[0]), running
+        return found + (x if past is None else past(weights["past"], {}, x, None)[0])
 
     def _past(self, shape: Shape, out: Shape) -> Layer | None:
         """What makes the input as large as the output; None where it is."""
@@ -208,12 +212,17 @@ def through(
     layers: Sequence[Layer], weights: Sequence[Tree], running: Sequence[Tree], x: Batch, key: Key | None
 ) -> tuple[Batch, tuple[Tree, ...]]:
     """What comes out of the last layer in a row, and the running statistics of all; key None is test mode."""
-    keys = [None] * len(layers) if key is None else jax.random.split(key, len(layers))
+    keys = keys_of(layers, key)
     fresh: list[Tree] = []
     for layer, numbers, statistics, noise in zip(layers, weights, running, keys, strict=True):
         x, after = layer(numbers, statistics, x, noise)
         fresh.append(after)
     return x, tuple(fresh)
+
+
+def keys_of(layers: Sequence[Layer], key: Key | None) -> Iterable[Key | None]:
+    """Each layer's source of noise; None in test mode."""
+    return [None] * len(layers) if key is None else jax.random.split(key, len(layers))
 
 
 def _kind(layer: Layer) -> str:

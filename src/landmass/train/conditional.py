@@ -15,8 +15,10 @@ from landmass.core.distributions import Mixture
 from landmass.core.heads import Head
 from landmass.nn.augment import Change, augmented
 from landmass.nn.base import Layer, Make
+from landmass.nn.inside import Told, passes, tell, weights_of
 from landmass.nn.network import Network, Running
 from landmass.train.rows import Batch
+from landmass.train.watch import Watch
 from landmass.types import Key, Scalar
 
 
@@ -97,3 +99,17 @@ def _stacked(*leaves: Any) -> Any:
 def outputs(model: Mixture, context: Array) -> Float[Array, "events members outputs"]:
     """The members' outputs."""
     return eqx.filter_vmap(lambda part: part.outputs(context), out_axes=1)(model.components)
+
+
+def watch_of(model: Conditional) -> Watch:
+    """How to watch the layers of members, as `members` gives them."""
+    parts = weights_of(model.network)
+    return Watch(tuple(name for name, _ in parts), tuple(len(jax.tree.leaves(own)) for _, own in parts), look)
+
+
+@eqx.filter_jit
+def look(model: Mixture, context: Array) -> list[Told]:
+    """What each layer of the first member makes of some events, in train mode with the same noise at every look."""
+    components: Any = model.components
+    network = jax.tree.map(lambda leaf: leaf[0], components.network)
+    return [tell(passed) for passed in passes(network, _given(context), jax.random.key(0))]

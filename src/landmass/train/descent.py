@@ -18,6 +18,7 @@ from landmass.core.distributions import Mixture
 from landmass.nn.network import Running
 from landmass.train.learner import Learner
 from landmass.train.rows import Batch, Rows
+from landmass.train.watch import Watch, gradient_norms
 from landmass.types import Key, Scalar, Tree
 
 # Members whose batches hold fewer numbers than this take a step side by side, others one after the other: a batched
@@ -43,6 +44,7 @@ def gradient(
     schedule: Schedule = "cosine",
     decay: float = 0.0,
     in_shape: bool = False,
+    watch: Watch | None = None,
 ) -> Learner:
     """A learner that follows stochastic gradients of a loss, for several members side by side.
 
@@ -63,6 +65,7 @@ def gradient(
         schedule: how the learning rate falls: along a cosine, along a line, or not at all.
         decay: share of the weights of products that a step of learning rate 1 takes off them.
         in_shape: whether the optimiser needs the weights in their shapes; all others are faster on a single row.
+        watch: what to record inside the layers; None records nothing, and the program is the same as without.
     """
 
     def init(key: Key) -> "Descent":
@@ -73,10 +76,13 @@ def gradient(
         flat, moments = _first_moments(optimiser, form if in_shape else None, leaves)
         rate = jnp.full(count, learning_rate, jnp.float32)
         steps = jnp.full(count, max_steps), jnp.zeros(count, jnp.int32)
-        return Descent(rest, flat, flat, moments, rate, *steps, form)
+        norms = None if watch is None else jnp.zeros((count, sum(each > 0 for each in watch.arrays)))
+        return Descent(rest, flat, flat, moments, rate, *steps, form, norms)
 
-    step = _GradientStep(loss, optimiser, batch_size, average, schedule, decay, in_shape)
-    return Learner(init, step, _ensemble, max_steps, chunk_steps, patience=patience, slow_down=_slow_down)
+    arrays = None if watch is None else watch.arrays
+    step = _GradientStep(loss, optimiser, batch_size, average, schedule, decay, in_shape, arrays)
+    seen = {} if watch is None else {"watch": watch, "norms": _first_norms}
+    return Learner(init, step, _ensemble, max_steps, chunk_steps, patience=patience, slow_down=_slow_down, **seen)
 
 
 @eqx.filter_jit
@@ -129,6 +135,7 @@ class Descent(eqx.Module):
         max_steps: steps after which the learning rate has fallen.
         steps: steps taken.
         form: how the weights lie.
+        norms: of the last step's gradient, for each layer with weights; None where nobody asks.
     """
 
     rest: Tree
@@ -139,6 +146,7 @@ class Descent(eqx.Module):
     max_steps: Integer[Array, "..."]
     steps: Integer[Array, "..."]
     form: Form = eqx.field(static=True)
+    norms: Float[Array, "*members layers"] | None = None
 
 
 @dataclass(frozen=True)
@@ -150,6 +158,7 @@ class _GradientStep:
     schedule: Schedule
     decay: float
     in_shape: bool
+    arrays: tuple[int, ...] | None = None
 
     def __call__(self, state: Descent, rows: Rows, key: Key) -> tuple[Descent, Array]:
         keys = jax.random.split(key, state.rate.size)
@@ -188,7 +197,8 @@ class _GradientStep:
         # Early on the average is short, so that it is not of the random first weights.
         decay = jnp.minimum(self.average, step / (step + 10.0))
         average = weights + decay * (state.average - weights)
-        last = state.rate, state.max_steps, state.steps + 1, state.form
+        norms = None if self.arrays is None else gradient_norms(jax.tree.leaves(slopes), self.arrays)
+        last = state.rate, state.max_steps, state.steps + 1, state.form, norms
         return Descent(rest, weights, average, moments, *last), loss
 
 
@@ -222,6 +232,11 @@ def _ensemble(state: Descent) -> Mixture:
 @eqx.filter_jit
 def _models(state: Descent) -> Any:
     return eqx.combine(jax.vmap(state.form.nest)(state.average), state.rest)
+
+
+def _first_norms(state: Descent) -> Array | None:
+    """Of the first member."""
+    return None if state.norms is None else state.norms[0]
 
 
 def _slow_down(state: Descent, factor: float) -> Descent:

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 
 from landmass.core.capabilities import AbstractModel
 from landmass.train.rows import BLOCK, Rows
+from landmass.train.watch import Watch
 from landmass.types import Key, Scalar, Tree
 
 
@@ -30,6 +31,8 @@ class Learner:
         patience: chunks without a better validation score after which to stop; None never looks.
         tolerance: stop when a chunk lowers the loss by less than this a step; None never stops for that.
         slow_down: the same state with its learning rate scaled; None if there is none to scale.
+        watch: what to record inside the layers; None records nothing.
+        norms: of a state, the gradient norms of the watched layers at its last step.
     """
 
     init: Callable[[Key], Tree] = field(compare=False)
@@ -40,6 +43,8 @@ class Learner:
     patience: int | None = None
     tolerance: float | None = None
     slow_down: Callable[[Tree, float], Tree] | None = None
+    watch: Watch | None = None
+    norms: Callable[[Tree], Array] | None = None
 
 
 Search = Generator[tuple[Any, Learner], float, None]

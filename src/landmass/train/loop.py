@@ -17,7 +17,7 @@ from landmass.core.many import log_prob
 from landmass.errors import FitError
 from landmass.train.checkpoint import NOWHERE, Checkpoint
 from landmass.train.learner import Gathered, Learner, Pass, Search, Selection
-from landmass.train.progress import Listener, Progress, silent
+from landmass.train.progress import LayerRecord, Listener, Progress, silent
 from landmass.train.rows import Coordinates, Rows
 from landmass.train.trees import filled, named_arrays
 from landmass.types import Key, Tree
@@ -32,7 +32,8 @@ class Outcome:
 
     Args:
         model: the model of the best state.
-        history: the progress records of the fit that was kept.
+        history: the progress records of the fit that was kept; of steps that were taken back, only where layers are
+            watched.
         score: its mean validation log-density in nats of the model's space; NaN where nothing was validated.
         selected: the setting that validation chose, if there was a choice.
         chosen: its value.
@@ -143,22 +144,24 @@ def _run_one(
     rows = next(train.rows()) if train.at_hand and learner.max_steps else None
     walk = _Walk(learner, state, state, step_key)
     walk.go_on_from(checkpoint)
+    watch = learner.watch
+    events = None if watch is None else watch.events(train)
     while not walk.place.ended and walk.place.step < learner.max_steps:
         start = walk.place.step
         stop = min(start + learner.chunk_steps, learner.max_steps)
         if rows is None:
-            fresh, losses = _advance_in_pieces(learner.step, walk.state, train, stop - start)
+            (fresh, losses), norms = _advance_in_pieces(learner.step, walk.state, train, stop - start), None
         else:
-            fresh, losses = _advance(
-                learner.step, learner.chunk_steps, walk.state, rows, walk.key, jnp.int32(start), jnp.int32(stop)
-            )
+            program = learner.step, learner.chunk_steps, learner.norms
+            fresh, losses, norms = _advance(*program, walk.state, rows, walk.key, jnp.int32(start), jnp.int32(stop))
         losses = np.asarray(losses)[: stop - start]
         score = None if learner.patience is None else _score(learner.model(fresh), validation)
         # A step that breaks the state shows in its score, and in the loss only one step later.
         if not np.isfinite(losses).all() or (score is not None and np.isnan(score)):
-            listen(walk.roll_back())
+            listen(walk.roll_back(() if watch is None else watch.records(np.asarray(norms)[: stop - start])))
             continue
-        record = walk.accept(fresh, losses, score)
+        layers = () if watch is None else watch.records(np.asarray(norms)[: len(losses)], learner.model(fresh), events)
+        record = walk.accept(fresh, losses, score, layers)
         if checkpoint.due:
             walk.keep(checkpoint)
         listen(record)
@@ -187,7 +190,9 @@ class _Walk:
             return Outcome(self.learner.model(self.state), self.place.history)
         return Outcome(self.learner.model(self.best), self.place.history, self.best_score)
 
-    def accept(self, fresh: Tree, losses: Float[np.ndarray, " steps"], score: float | None) -> Progress:
+    def accept(
+        self, fresh: Tree, losses: Float[np.ndarray, " steps"], score: float | None, layers: tuple[LayerRecord, ...]
+    ) -> Progress:
         """Take over the state that a chunk of steps led to."""
         learner, place = self.learner, self.place
         self.state, place.step = fresh, place.step + len(losses)
@@ -200,25 +205,32 @@ class _Walk:
         place.ended = tired or bool(settled)
         self.previous = float(losses[-1])
         seconds = time.perf_counter() - self.began
-        record = Progress("advanced", "", place.step, learner.max_steps, float(losses.mean()), score, seconds)
+        told = float(losses.mean()), score, seconds, "", layers
+        record = Progress("advanced", "", place.step, learner.max_steps, *told)
         place.history = (*place.history, record)
         return record
 
-    def roll_back(self) -> Progress:
+    def roll_back(self, layers: tuple[LayerRecord, ...]) -> Progress:
         """Stay at the state before the last chunk, and go on more slowly."""
         learner, place = self.learner, self.place
-        if learner.slow_down is None or place.rollbacks == MAX_ROLLBACKS:
+        slow_down = learner.slow_down if place.rollbacks < MAX_ROLLBACKS else None
+        cut = f"rolled back to step {place.step}: the loss was not finite; learning rate cut to {SLOWER:g} of itself"
+        kind, message = ("failed", "the loss was not finite") if slow_down is None else ("rolled_back", cut)
+        seconds = time.perf_counter() - self.began if layers else 0.0
+        record = Progress(kind, "", place.step, learner.max_steps, None, None, seconds, message, layers)
+        if layers:
+            place.history = (*place.history, record)
+        if slow_down is None:
             raise Diverged(
                 f"the training loss was not finite after step {place.step}, {place.rollbacks} roll-backs included; "
                 "lower the learning rate, or look for extreme values in the data",
                 replace(self.outcome, model=learner.model(self.best)),
             )
         place.rollbacks += 1
-        self.state = learner.slow_down(self.state, SLOWER)
+        self.state = slow_down(self.state, SLOWER)
         # Other keys than before: the same batches might only fail again.
         self.key = jax.random.fold_in(self.key, place.rollbacks)
-        cut = f"rolled back to step {place.step}: the loss was not finite; learning rate cut to {SLOWER:g} of itself"
-        return Progress("rolled_back", step=place.step, max_steps=learner.max_steps, message=cut)
+        return record
 
     def keep(self, checkpoint: Checkpoint) -> None:
         # On the host, because the device would round them.
@@ -240,20 +252,28 @@ class _Walk:
 
 @eqx.filter_jit
 def _advance(
-    step: Callable, chunk_steps: int, state: Tree, rows: Rows, key: Key, start: Array, stop: Array
-) -> tuple[Tree, Array]:
+    step: Callable,
+    chunk_steps: int,
+    norms: Callable[[Tree], Array] | None,
+    state: Tree,
+    rows: Rows,
+    key: Key,
+    start: Array,
+    stop: Array,
+) -> tuple[Tree, Array, Array | None]:
     """Take `chunk_steps` steps in one compiled program; those from `stop` on leave the state as it is."""
     arrays, rest = eqx.partition(state, eqx.is_array)
 
-    def take(arrays: Tree, number: Array) -> tuple[Tree, Array]:
+    def take(arrays: Tree, number: Array) -> tuple[Tree, tuple[Array, Array | None]]:
         def advance(arrays: Tree) -> tuple[Tree, Array]:
             fresh, loss = step(eqx.combine(arrays, rest), rows, jax.random.fold_in(key, number))
             return eqx.filter(fresh, eqx.is_array), jnp.mean(loss)
 
-        return jax.lax.cond(number < stop, advance, lambda arrays: (arrays, jnp.zeros(())), arrays)
+        arrays, loss = jax.lax.cond(number < stop, advance, lambda arrays: (arrays, jnp.zeros(())), arrays)
+        return arrays, (loss, None if norms is None else norms(eqx.combine(arrays, rest)))
 
-    arrays, losses = jax.lax.scan(take, arrays, start + jnp.arange(chunk_steps))
-    return eqx.combine(arrays, rest), losses
+    arrays, (losses, seen) = jax.lax.scan(take, arrays, start + jnp.arange(chunk_steps))
+    return eqx.combine(arrays, rest), losses, seen
 
 
 def _advance_in_pieces(step: Callable, state: Tree, train: Coordinates, steps: int) -> tuple[Tree, Array]:

@@ -2,7 +2,41 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
+
+import msgspec
+
+from landmass.errors import StoreError
+
+
+@dataclass(frozen=True)
+class LayerRecord:
+    """What was seen inside a layer over the last chunk of steps; see `landmass.evaluate.diagnose`.
+
+    Gradients are of the model in training; everything else is of the model that was validated, in train mode, on the
+    same training events at every look. Of several members it is the first one. None stands for a number that was not
+    finite, or that this kind of layer does not have; after steps that were taken back nothing is looked at.
+
+    Args:
+        name: of the layer; one within a residual has a dotted name.
+        gradients: norm of the gradient with respect to the layer's own weights, at each step; empty if it has none.
+        mean: of its activations, over events and units.
+        variance: of its activations, over events and units.
+        dead: share of an activation's units that give all events the same.
+        running_gap: of batch norm: how far a unit's running mean is from the batch's, in the batch's standard
+            deviations; of the worst unit.
+        running_ratio: of batch norm: a unit's running variance over the batch's; of the unit where it is farthest
+            from 1.
+    """
+
+    name: str
+    gradients: tuple[float | None, ...] = ()
+    mean: float | None = None
+    variance: float | None = None
+    dead: float | None = None
+    running_gap: float | None = None
+    running_ratio: float | None = None
 
 
 @dataclass(frozen=True)
@@ -18,6 +52,8 @@ class Progress:
         score: mean held-out log-density, in nats an event of the model's space.
         seconds: since the fit began.
         message: one sentence for people.
+        layers: what was seen inside each layer over the last chunk of steps, if that was asked for; of a record that
+            was rolled back, over the steps that were taken back.
     """
 
     kind: Literal["started", "advanced", "rolled_back", "chosen", "finished", "failed"]
@@ -28,6 +64,7 @@ class Progress:
     score: float | None = None
     seconds: float = 0.0
     message: str = ""
+    layers: tuple[LayerRecord, ...] = ()
 
 
 Listener = Callable[[Progress], None]
@@ -35,3 +72,39 @@ Listener = Callable[[Progress], None]
 
 def silent(progress: Progress) -> None:
     """Listen to nothing."""
+
+
+def histories(path: Path) -> dict[str, tuple[Progress, ...]]:
+    """The training history of each rung, from a run's progress log: of several candidates, the best one's.
+
+    Args:
+        path: the run's folder, or the log in it; of a run that still goes on too.
+
+    Raises:
+        StoreError: there is no log, or it is damaged.
+    """
+    log = path / "progress.jsonl" if path.is_dir() else path
+    try:
+        # The last line of a run under way may not be whole.
+        lines = [line for line in log.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+        records = [msgspec.json.decode(line, type=Progress) for line in lines]
+    except (OSError, msgspec.MsgspecError) as error:
+        raise StoreError(f"cannot read the progress log {log}: {error}") from error
+    best: dict[str, float] = {}
+    kept: dict[str, tuple[Progress, ...]] = {}
+    running: dict[str, tuple[Progress, ...]] = {}
+    for record in records:
+        name = record.family
+        before = running.get(name, ())
+        if record.kind == "advanced":
+            # A run that was resumed has taken some steps twice.
+            running[name] = (*(other for other in before if other.step < record.step), record)
+        elif record.kind == "rolled_back" and record.layers:
+            again = any((other.step, other.layers) == (record.step, record.layers) for other in before)
+            running[name] = before if again else (*before, record)
+        elif record.kind == "chosen":
+            score = float("-inf") if record.score is None else record.score
+            if name not in best or score > best[name]:
+                best[name], kept[name] = score, running.get(name, ())
+            running[name] = ()
+    return {**running, **kept}
