@@ -20,6 +20,7 @@ from jaxtyping import Shaped, UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from landmass.data import delimited, idx, points
+from landmass.data.decoded import remembered
 from landmass.data.limits import LARGEST_GROWTH, check_size
 from landmass.errors import DataError
 from landmass.types import Copies
@@ -151,7 +152,9 @@ def read_images(path: Path, *, size: int | tuple[int, int] | None = None, grey: 
 
     Folders inside are classes: their names become the label `class`. A file `labels.csv` gives any number of labels:
     its first column names the pictures. Pictures of 16 bits are brought to 8, of moving ones the first is taken, and
-    transparent places become white; notes say so.
+    transparent places become white; notes say so. Many pictures are kept, as they were decoded, in the user's cache
+    folder (the environment variable LANDMASS_IMAGE_CACHE names another, or none if it is empty), and decoded anew when
+    a file has changed.
 
     Args:
         path: the folder or archive; a folder with the files that MNIST came in; or an NPY or NPZ file with an array of
@@ -178,7 +181,8 @@ def read_images(path: Path, *, size: int | tuple[int, int] | None = None, grey: 
             raise DataError(f"{path} {found}; give a folder of pictures, or a file with the events")
         labels, pictures = _labels(files, pictures, path)
         target = (size, size) if isinstance(size, int) else size
-        X, notes = _decode(files, pictures, target, grey)
+        sources = [path.resolve()] if path.is_file() else [path.resolve() / name for name in pictures]
+        X, notes = remembered(sources, (target, grey, pictures), lambda: _decode(files, pictures, target, grey))
     finally:
         close()
     left_out = len(files) - len(pictures) - (LABELS in files)
