@@ -9,11 +9,11 @@ from landmass.data.dataset import Dataset
 from landmass.errors import StoreError
 from landmass.ladder import Ladder
 from landmass.models.uniform_box import UniformBox
-from landmass.report import charts, maps, predictions, samples, story
+from landmass.report import charts, maps, predictions, samples, sections, story, verdict
 from landmass.report.measures import Measures, measure
-from landmass.report.parts import Draw, Plate, ledger_table, paragraphs, plate_of, table
+from landmass.report.parts import Draw, Plate, paragraphs, plate_of, table
 from landmass.report.style import general, per, signed, title
-from landmass.store import VERSION, write_bytes
+from landmass.store import write_bytes
 
 # Columns of a box that are listed.
 MOST_ROWS = 12
@@ -63,7 +63,7 @@ def _body(m: Measures, figures: Path) -> str:
             paragraphs(story.opening(m)),
             "</header>",
             "<main>",
-            paragraphs(story.troubles(m), "troubles"),
+            paragraphs(verdict.troubles(m), "troubles"),
             plate(
                 "density",
                 maps.large_map,
@@ -72,16 +72,7 @@ def _body(m: Measures, figures: Path) -> str:
                 if m.last == "stack"
                 else f"The density of the {last}.",
             ),
-            "<h2>The ledger</h2>",
-            paragraphs(story.gains(m)),
-            plate(
-                "ledger",
-                charts.ledger,
-                "Held-out log-likelihood of every rung, with error bars; the numbers are in the table below",
-                "Bars reach two standard errors to each side. The distance between two rungs is known better than "
-                "either score, because both were asked about the same events: the table's gains are paired.",
-            ),
-            ledger_table(m, per(m.schema)),
+            sections.ledger(m, unit, figures),
             "<h2>What each rung believes</h2>",
             plate(
                 "rungs",
@@ -110,14 +101,7 @@ def _body(m: Measures, figures: Path) -> str:
                 f"The columns whose ranks are most correlated. Below the diagonal the data, above it draws from "
                 f"the {last}.",
             ),
-            *(["<h2>How they learned</h2>"] if m.curves else []),
-            plate(
-                "training",
-                charts.curves,
-                "Log-likelihood of training batches and validation events by training step",
-                "Nats an event, in the units of the data. Grey: training events. Colour: validation events, on which "
-                "nothing was trained at that time; the dot is the best state.",
-            ),
+            sections.learned(m, figures),
             "<h2>Probability made visible</h2>",
             _box_table(m),
             paragraphs(story.product(m)),
@@ -138,7 +122,7 @@ def _body(m: Measures, figures: Path) -> str:
                 "four standard errors from it, which are ½, 2, 4½ and 8 nats below.",
             ),
             "</main>",
-            f"<footer>Written by landmass {escape(VERSION)}. Log-densities are in nats, per {escape(unit)}.</footer>",
+            sections.footer(unit),
         ]
     )
 
@@ -171,7 +155,7 @@ def _checks_table(m: Measures) -> str:
             found = m.integrals.get(name)
             row.append("" if found is None else f"{found.value:.4f} ± {found.error:.4f}")
         if m.empty:
-            row.append(story.percent(m.empty[name].value))
+            row.append(verdict.percent(m.empty[name].value))
         if m.products:
             each = m.products[name]
             possible = abs(each.log_likelihood) < float("inf")
