@@ -13,7 +13,7 @@ from sklearn.metrics import confusion_matrix, r2_score, roc_auc_score
 import landmass
 from landmass.data.images import from_array
 from landmass.evaluate.calibration import reliability
-from landmass.report import classes, pictures, prediction_story, strange, write_report
+from landmass.report import classes, numbers, pictures, prediction_story, strange, write_report
 from landmass.report.answers import LEVELS, Classified, Estimated, expected_error, measure_answers
 from landmass.report.style import LIGHT, look
 
@@ -218,6 +218,24 @@ def test_classes_beyond_the_most_are_left_to_the_most_frequent():
     chances = np.eye(60)[true]
     found = Classified(classes=tuple(map(str, range(60))), chances=chances, true=true, known=None, calibration=None)
     np.testing.assert_array_equal(classes.shown_classes(found), np.arange(10, 60))
+
+
+def test_rung_that_is_told_nothing_can_be_shown(price):
+    m = measure_answers(price[0])
+    assert isinstance(m.answers, Estimated)
+    same = dataclasses.replace(m.answers, expected=np.full_like(m.answers.expected, 7.0))
+    with look(LIGHT):
+        axes = numbers.answers(dataclasses.replace(m, answers=same), LIGHT).axes[0]
+    low, high = axes.get_xlim()
+    assert low < 7.0 < high
+    told = prediction_story.opening(dataclasses.replace(m, last="constant"))
+    assert "no sign was found that the answers hang on what is given" in told[1]
+
+
+def test_events_fewer_than_bins_are_not_called_calibrated(digits):
+    m = measure_answers(digits[0])
+    m = dataclasses.replace(m, answers=dataclasses.replace(m.answers, calibration=None))
+    assert prediction_story.sureness(m) == [] and classes.calibration(m, LIGHT) is None
 
 
 def test_hostile_names_are_escaped(price, hostile):

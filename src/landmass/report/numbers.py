@@ -33,7 +33,10 @@ def answers(m: Answered, theme: Theme) -> Figure | None:
     for those, colour, word in ((inside, theme.accent, "inside"), (~inside, theme.second, "outside")):
         label = f"{word} its 90% interval"
         axes.plot(expected[those], actual[those], "o", color=colour, markersize=3.2, markeredgewidth=0, label=label)
-    axes.set_xlim(*window(expected))
+    left, right = window(expected)
+    # A rung that is told nothing expects the same of every event.
+    room = 0.0 if right > left else max(abs(left), 1.0)
+    axes.set_xlim(left - room, right + room)
     axes.set_ylim(*window(np.concatenate([actual, low, high])))
     axes.legend(loc="upper left", frameon=False, fontsize=8.5, handletextpad=0.2)
     name = shown(m.target)

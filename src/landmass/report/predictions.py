@@ -44,7 +44,7 @@ def body(m: Answered, figures: Path) -> str:
                 "line behind it is its 90% interval, the small dot on that the expected answer.",
             ),
             sections.ledger(m, m.ledger.unit, figures, " The first rung is told nothing of an event."),
-            *(["<h2>How sure it is</h2>"] if m.answers is not None else []),
+            *(["<h2>How sure it is</h2>"] if prediction_story.sureness(m) else []),
             paragraphs(prediction_story.sureness(m)),
             plate(
                 "calibration",
