@@ -93,9 +93,11 @@ def curves(m: Shown, theme: Theme) -> Figure | None:
 
 
 def _curve(axes: Axes, curve: Curve, theme: Theme) -> None:
-    axes.plot(curve.steps, curve.train, color=theme.quiet, linewidth=1.2)
-    values = [curve.train]
-    ends = [(curve.train[-1], "training", theme.quiet)]
+    values, ends = [], []
+    if np.isfinite(curve.train).any():
+        axes.plot(curve.steps, curve.train, color=theme.quiet, linewidth=1.2)
+        values.append(curve.train)
+        ends.append((curve.train[-1], "training", theme.quiet))
     if np.isfinite(curve.held_out).any():
         axes.plot(curve.steps, curve.held_out, color=theme.accent, linewidth=1.6)
         best = int(np.nanargmax(curve.held_out))

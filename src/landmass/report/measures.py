@@ -48,7 +48,7 @@ class Curve:
 
     Args:
         steps: training steps.
-        train: mean log-density of the training batches.
+        train: mean log-density of the training batches; NaN where their loss is none.
         held_out: mean log-density of the validation events; NaN where nobody looked.
     """
 

@@ -4,45 +4,53 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from typing import Any, cast
 
 from landmass.data.dataset import Dataset
-from landmass.errors import StoreError
+from landmass.data.examples import Examples
+from landmass.errors import DataError, StoreError
 from landmass.ladder import Ladder
 from landmass.models.uniform_box import UniformBox
-from landmass.report import charts, maps, predictions, samples, story
+from landmass.report import charts, maps, predictions, samples, sections, story, verdict
+from landmass.report.answers import measure_answers
 from landmass.report.measures import Measures, measure
-from landmass.report.parts import Draw, Plate, ledger_table, paragraphs, plate_of, table
+from landmass.report.parts import Draw, Plate, paragraphs, plate_of, table
 from landmass.report.style import general, per, signed, title
-from landmass.store import VERSION, write_bytes
+from landmass.store import write_bytes
 
 # Columns of a box that are listed.
 MOST_ROWS = 12
 
 
-def write_report(ladder: Ladder, folder: str | Path, *, data: Dataset | None = None) -> Path:
+def write_report(ladder: Ladder, folder: str | Path, *, data: Dataset | Examples | None = None) -> Path:
     """Write a ladder's report: `report.html`, which needs no other file, and its pictures in `figures/`.
 
     Args:
         ladder: fitted, or read back from its run folder.
         folder: where to write; made if it is not there.
-        data: for a ladder that was read back, the events it was fitted to. Without them the report leaves out what
-            needs events: the data itself, the product of likelihoods, the likelihood's peak, the training curves.
+        data: for a ladder that was read back, the events it was fitted to, or the examples. Without them the report
+            leaves out what needs them: of densities the data itself, the product of likelihoods, the likelihood's
+            peak, the training curves; of predictors their answers.
 
     Returns:
         The path of the page.
 
     Raises:
+        DataError: `data` is of the other kind.
         StoreError: the folder cannot be written.
     """
     folder = Path(folder)
+    if data is not None and isinstance(data, Examples) != (ladder.target_ is not None):
+        needed = "landmass.read" if ladder.target_ is None else "landmass.examples"
+        raise DataError(f"the report needs the events that the ladder was fitted to, as {needed}(…) reads them")
     try:
         (folder / "figures").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"cannot write {folder}: {error.strerror or error}") from error
     if ladder.target_ is None:
-        body = _body(measure(ladder, data), folder / "figures")
+        body = _body(measure(ladder, cast(Any, data)), folder / "figures")
     else:
-        body = predictions.body(ladder, folder / "figures")
+        body = predictions.body(measure_answers(ladder, cast(Any, data)), folder / "figures")
     page = Template(_resource("page.html")).substitute(
         title=escape(ladder.ledger_.data), style=_resource("page.css"), body=body
     )
@@ -63,7 +71,7 @@ def _body(m: Measures, figures: Path) -> str:
             paragraphs(story.opening(m)),
             "</header>",
             "<main>",
-            paragraphs(story.troubles(m), "troubles"),
+            paragraphs(verdict.troubles(m), "troubles"),
             plate(
                 "density",
                 maps.large_map,
@@ -72,16 +80,7 @@ def _body(m: Measures, figures: Path) -> str:
                 if m.last == "stack"
                 else f"The density of the {last}.",
             ),
-            "<h2>The ledger</h2>",
-            paragraphs(story.gains(m)),
-            plate(
-                "ledger",
-                charts.ledger,
-                "Held-out log-likelihood of every rung, with error bars; the numbers are in the table below",
-                "Bars reach two standard errors to each side. The distance between two rungs is known better than "
-                "either score, because both were asked about the same events: the table's gains are paired.",
-            ),
-            ledger_table(m, per(m.schema)),
+            sections.ledger(m, unit, figures),
             "<h2>What each rung believes</h2>",
             plate(
                 "rungs",
@@ -110,14 +109,7 @@ def _body(m: Measures, figures: Path) -> str:
                 f"The columns whose ranks are most correlated. Below the diagonal the data, above it draws from "
                 f"the {last}.",
             ),
-            *(["<h2>How they learned</h2>"] if m.curves else []),
-            plate(
-                "training",
-                charts.curves,
-                "Log-likelihood of training batches and validation events by training step",
-                "Nats an event, in the units of the data. Grey: training events. Colour: validation events, on which "
-                "nothing was trained at that time; the dot is the best state.",
-            ),
+            sections.learned(m, figures),
             "<h2>Probability made visible</h2>",
             _box_table(m),
             paragraphs(story.product(m)),
@@ -138,7 +130,7 @@ def _body(m: Measures, figures: Path) -> str:
                 "four standard errors from it, which are ½, 2, 4½ and 8 nats below.",
             ),
             "</main>",
-            f"<footer>Written by landmass {escape(VERSION)}. Log-densities are in nats, per {escape(unit)}.</footer>",
+            sections.footer(unit),
         ]
     )
 
@@ -171,7 +163,7 @@ def _checks_table(m: Measures) -> str:
             found = m.integrals.get(name)
             row.append("" if found is None else f"{found.value:.4f} ± {found.error:.4f}")
         if m.empty:
-            row.append(story.percent(m.empty[name].value))
+            row.append(verdict.percent(m.empty[name].value))
         if m.products:
             each = m.products[name]
             possible = abs(each.log_likelihood) < float("inf")

@@ -3,72 +3,103 @@
 from html import escape
 from pathlib import Path
 
-from landmass.evaluate.ledger import Rung
-from landmass.ladder import Ladder
-from landmass.report import charts
-from landmass.report.measures import Shown, curve_of
-from landmass.report.parts import Plate, ledger_table, paragraphs, plate_of
-from landmass.report.style import signed, title
-from landmass.store import VERSION
+from landmass.report import classes, inside, numbers, pictures, prediction_story, sections, strange, verdict
+from landmass.report.answers import PIECES, Answered, Classified, Estimated
+from landmass.report.parts import Draw, Plate, paragraphs, plate_of
+from landmass.report.style import title
 
 
-def body(ladder: Ladder, figures: Path) -> str:
+def body(m: Answered, figures: Path) -> str:
     """The page's HTML, its pictures written beside it.
 
     Args:
-        ladder: fitted, with its events.
+        m: what is measured.
         figures: where the pictures go.
     """
-    last = next(name for name, rung in ladder.rungs_.items() if rung is ladder.last_)
-    curves = {name: curve_of(rung.history_, rung._log_det, rung._log_det) for name, rung in ladder.rungs_.items()}
-    learned = {name: curve for name, curve in curves.items() if curve is not None and name != "constant"}
-    m = Shown(ledger=ladder.ledger_, last=last, curves=learned)
+
+    def plate(name: str, draw: Draw, alt: str, caption: str) -> str:
+        return plate_of(m, Plate(name, draw, alt, caption), figures)
+
+    last = title(m.last)
     return "\n".join(
         [
-            f"<header><h1>{escape(m.ledger.data)}: {escape(str(ladder.target_))} from the rest</h1>",
-            paragraphs(_opening(m, str(ladder.target_))),
+            f"<header><h1>{escape(m.ledger.data)}: {escape(m.target)} from the {_source(m)}</h1>",
+            paragraphs(prediction_story.opening(m)),
             "</header><main>",
-            "<h2>The ledger</h2>",
-            plate_of(
-                m,
-                Plate(
-                    "ledger",
-                    charts.ledger,
-                    "Held-out log-likelihood of every rung, with error bars; the numbers are in the table below",
-                    "Bars reach two standard errors to each side. The first rung is told nothing of an event.",
-                ),
-                figures,
+            paragraphs(verdict.troubles(m), "troubles"),
+            paragraphs(prediction_story.mistakes(m)),
+            plate(
+                "confusion",
+                classes.confusion,
+                "Matrix of the classes that came and those that were predicted, and the share of each that is right",
+                f"Held-out events: a row for each class that came{_of_classes(m)}, a column for each that was "
+                "predicted. Colour is a cell's share of its row: blue is right, orange wrong. Bars reach two standard "
+                "errors to each side.",
             ),
-            ledger_table(m, m.ledger.unit),
-            *(["<h2>How they learned</h2>"] if m.curves else []),
-            plate_of(
-                m,
-                Plate(
-                    "training",
-                    charts.curves,
-                    "Log-likelihood of training batches and validation events by training step",
-                    "Nats an event. Grey: training batches. Colour: validation events, on which nothing was trained; "
-                    "the dot is the best state.",
-                ),
-                figures,
+            plate(
+                "answers",
+                numbers.answers,
+                "The answers that came over the expected ones, with their 90% intervals",
+                f"Held-out events{_of_points(m)}: each dot is an answer that came, over what was expected; the grey "
+                "line behind it is its 90% interval, the small dot on that the expected answer.",
             ),
-            f"</main><footer>Written by landmass {escape(VERSION)}.</footer>",
+            sections.ledger(m, m.ledger.unit, figures, " The first rung is told nothing of an event."),
+            *(["<h2>How sure it is</h2>"] if prediction_story.sureness(m) else []),
+            paragraphs(prediction_story.sureness(m)),
+            plate(
+                "calibration",
+                classes.calibration,
+                "Predicted probabilities against frequencies, and a histogram of the probabilities",
+                "Left: on the line, an event of probability p comes with frequency p. Bars: two standard errors of "
+                "the frequency, were the probability right; about one in twenty misses the line by chance. Right: how "
+                "often each probability is given.",
+            ),
+            plate(
+                "distribution",
+                numbers.distribution,
+                "Histogram of the answers' places in their distributions, and the coverage of intervals",
+                f"Left: where the answers fall in their own distributions, which should give each of {PIECES} columns "
+                "as many; the grey band is what two standard errors allow. Right: the share of the answers in the "
+                "middle of their distributions; bars are two standard errors.",
+            ),
+            plate(
+                "truth",
+                classes.truth,
+                "Predicted probabilities against the exact ones, and a histogram of their differences",
+                f"The exact probabilities of these answers are known: left the {last}'s over them, right how far it is "
+                "off.",
+            ),
+            *(["<h2>Sure, wrong and unsure</h2>"] if m.images is not None else []),
+            plate(
+                "images",
+                pictures.images,
+                "Held-out images with what was predicted of them and what came",
+                _images_caption(m),
+            ),
+            strange.section(m),
+            inside.section(m, figures),
+            sections.learned(m, figures),
+            "</main>",
+            sections.footer(m.ledger.unit),
         ]
     )
 
 
-def _opening(m: Shown, target: str) -> list[str]:
-    n, best, floor = m.ledger.n, m.ledger.rung(m.last), m.ledger.rungs[0]
-    said = [
-        f"{sum(n.values()):,} events, each with its {target}. {n['train']:,} taught the rungs, {n['validation']:,} "
-        f"chose among them, and {n['test']:,} were kept back for the scores below.",
-        f"Validation prefers the {title(best.family)}, which scores {_nats(best)} nats an answer; who is told nothing "
-        f"of an event scores {_nats(floor)}.",
-    ]
-    if m.ledger.true_entropy is not None:
-        said.append(f"No predictor can expect more than {signed(-m.ledger.true_entropy, 3)}.")
-    return said
+def _source(m: Answered) -> str:
+    return "image" if m.columns is None else "rest"
 
 
-def _nats(rung: Rung) -> str:
-    return "−∞" if rung.nats is None else signed(rung.nats, 3)
+def _of_classes(m: Answered) -> str:
+    many = len(m.answers.classes) if isinstance(m.answers, Classified) else 0
+    return f" (the {classes.MOST_CLASSES} most frequent of {many})" if many > classes.MOST_CLASSES else ""
+
+
+def _of_points(m: Answered) -> str:
+    many = len(m.answers.actual) if isinstance(m.answers, Estimated) else 0
+    return f" (the first {numbers.POINTS} of {many:,})" if many > numbers.POINTS else ""
+
+
+def _images_caption(m: Answered) -> str:
+    if isinstance(m.answers, Classified):
+        return "Held-out images: the predicted class and its probability; below it, in orange, the class that came."
+    return "Held-out images: the 90% interval; below it the answer that came, in orange where that lies outside."
