@@ -28,7 +28,7 @@ def page_of(tmp_path_factory, name, rung, data, **given):
 
 @pytest.fixture(scope="module")
 def visitors(tmp_path_factory):
-    rung = landmass.NeuralClassifier(hidden=32, max_steps=150, learning_rate=0.02)
+    rung = landmass.NeuralClassifier(hidden=32, max_steps=150, learning_rate=0.02, watch=True)
     return page_of(tmp_path_factory, "visitors", rung, landmass.examples("visitors", n=1_500))
 
 
@@ -141,6 +141,14 @@ def test_layers_are_the_networks(digits):
     rows = rows_of(digits[2], "The network")
     assert rows[1] == ["input", "8 × 8 × 1", ""]
     assert rows[-1] == ["in all", "", f"{64 * 10 + 10:,}"]
+
+
+def test_what_happened_inside_is_drawn_where_it_was_recorded(visitors, digits):
+    ladder, folder, page = visitors
+    assert (folder / "figures" / "layers.png").exists()
+    assert set(landmass.evaluate.diagnose(ladder.rungs_["net"]).sentences) <= set(sentences(page))
+    assert not (digits[1] / "figures" / "layers.png").exists()
+    assert any("watch=True" in said for said in sentences(digits[2]))
 
 
 def test_members_are_told(hostile):

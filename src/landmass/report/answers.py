@@ -15,6 +15,7 @@ from landmass.data.examples import Examples
 from landmass.data.images import Images
 from landmass.estimator.conditional import ConditionalEstimator
 from landmass.evaluate.calibration import BINS, Calibration, calibration_of
+from landmass.evaluate.diagnosis import Diagnosis, diagnose
 from landmass.ladder import Ladder
 from landmass.nn.base import Shape
 from landmass.report.measures import Curve, Shown, curve_of
@@ -121,6 +122,7 @@ class Answered(Shown):
         rows: the place of each in the data, or in the test data where that came on its own.
         scores: the last rung's log-densities of the answers.
         answers: what the last rung says of them.
+        training: how the last rung's training went; None where nothing is known of it.
     """
 
     target: str
@@ -132,6 +134,7 @@ class Answered(Shown):
     rows: Int[np.ndarray, " events"]
     scores: LogDensities
     answers: Classified | Estimated | None
+    training: Diagnosis | None
 
     @property
     def images(self) -> Images | None:
@@ -163,6 +166,7 @@ def measure_answers(ladder: Ladder, data: Examples | None = None) -> Answered:
         rows=ladder.split_.test if len(ladder.split_.test) == len(rows) else rows,
         scores=np.empty(0) if events is None else last.log_prob(events),
         answers=None if events is None else _answers(last, events),
+        training=diagnose(last.history_) if last.history_ else None,
     )
 
 
