@@ -70,6 +70,7 @@ def adult(folder: Path) -> None:
     """Print a line a classifier."""
     frame = pq.read_table(folder / "adult.parquet").to_pandas()
     target = next(name for name in ("income", "class", "target") if name in frame)
+    frame = frame.drop(columns=["split"], errors="ignore")
     y = frame.pop(target).astype(str).str.strip().str.contains(">").to_numpy()
     parts = train_test_split(frame, y, test_size=0.2, random_state=0)
     train, test = map(_numbers_like(parts[0]), parts[:2])
