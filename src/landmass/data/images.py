@@ -130,7 +130,7 @@ def holds_images(path: Path) -> bool:
     """
     ending = path.suffix.lower()
     if ending in (".npy", ".npz") and path.is_file():
-        return any(len(shape) > 2 for shape in points.shapes_of(path).values())
+        return any(len(shape) > 2 and dtype.kind in "iu" for shape, dtype in points.headers_of(path).values())
     return ending in (".zip", *PICTURES) or (path.is_dir() and not (path / "manifest.json").exists())
 
 

@@ -120,8 +120,8 @@ def npy_pieces(path: Path, rows: int) -> Iterator[Dataset]:
         yield from_array(part[:, None] if part.ndim == 1 else part, path.stem)
 
 
-def shapes_of(path: Path) -> dict[str, tuple[int, ...]]:
-    """The shapes of the arrays in an NPY or NPZ file, by name; none of a file that cannot be read.
+def headers_of(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+    """Shape and type of the arrays in an NPY or NPZ file, by name; none of a file that cannot be read.
 
     Args:
         path: the file.
@@ -129,12 +129,12 @@ def shapes_of(path: Path) -> dict[str, tuple[int, ...]]:
     try:
         if path.suffix.lower() == ".npy":
             with path.open("rb") as file:
-                return {path.stem: _header(file)[0]}
+                return {path.stem: _header(file)}
         with zipfile.ZipFile(path) as archive:
             found = {}
             for member in archive.infolist():
                 with archive.open(member) as file:
-                    found[_name(member)] = _header(file)[0]
+                    found[_name(member)] = _header(file)
             return found
     except (OSError, *BROKEN):
         return {}
