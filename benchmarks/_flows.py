@@ -36,7 +36,7 @@ def of_landmass(train: Dataset, steps: int | None = None, **settings: object) ->
     for start in range(0, learner.max_steps, learner.chunk_steps):
         began, stop = time.perf_counter(), min(start + learner.chunk_steps, learner.max_steps)
         places = jax.random.key(1), jnp.int32(start), jnp.int32(stop)
-        state, losses = loop._advance(learner.step, learner.chunk_steps, state, rows, *places)
+        state, losses, _ = loop._advance(learner.step, learner.chunk_steps, None, state, rows, *places)
         jax.block_until_ready(losses)
         spent += time.perf_counter() - began
 

@@ -25,8 +25,8 @@ from landmass.train import loop
 
 BATCH, EPOCH, OURS = 256, 60_000, "landmass"
 NETWORKS = {
-    "mlp": {"architecture": "mlp", "hidden": 512, "depth": 2, "batch_norm": True, "dropout": 0.2},
-    "cnn": {"architecture": "cnn"},
+    "mlp": {"architecture": "mlp", "hidden": 512, "depth": 2, "batch_norm": True, "dropout": 0.2, "augment": ()},
+    "cnn": {"architecture": "cnn", "augment": ()},
 }
 # Steps a turn.
 STEPS = {"mlp": 40, "cnn": 6}
@@ -44,7 +44,7 @@ def of_landmass(data: Examples, network: str) -> Steps:
     state, rows = learner.init(jax.random.key(0)), next(z.rows())
 
     def steps() -> object:
-        arguments = (learner.step, STEPS[network], state, rows, jax.random.key(1), jnp.int32(0))
+        arguments = (learner.step, STEPS[network], None, state, rows, jax.random.key(1), jnp.int32(0))
         return jax.block_until_ready(loop._advance(*arguments, jnp.int32(STEPS[network]))[1])
 
     return steps

@@ -40,7 +40,7 @@ def of_landmass(X: np.ndarray, batch: int, waves: int) -> Steps:
     state, rows = learner.init(jax.random.key(0)), next(z.rows())
 
     def steps() -> object:
-        arguments = (learner.step, STEPS, state, rows, jax.random.key(1), jnp.int32(0), jnp.int32(STEPS))
+        arguments = (learner.step, STEPS, None, state, rows, jax.random.key(1), jnp.int32(0), jnp.int32(STEPS))
         return jax.block_until_ready(loop._advance(*arguments)[1])
 
     return steps

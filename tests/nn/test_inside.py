@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from landmass.nn.base import Drawn
+from landmass.nn.base import Drawn, events_of, laid
 from landmass.nn.inside import Passed, passes, share_of_dead, tell, weights_of
 from landmass.nn.layers import Activation, BatchNorm, Conv, Dense, Dropout, Flatten
 from landmass.nn.network import Network, Residual
@@ -30,7 +30,7 @@ def fresh(layers, shape):
 def test_last_layer_gives_what_the_network_gives(layers, shape):
     network = fresh(layers, shape)
     x = jnp.asarray(np.random.default_rng(1).standard_normal((6, *shape)), jnp.float32)
-    last = eqx.filter_jit(lambda key: passes(network, x, key)[-1].gave)
+    last = eqx.filter_jit(lambda key: events_of(passes(network, x, key)[-1].gave))
     np.testing.assert_allclose(last(None), eqx.filter_jit(network)(x), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(last(KEY), eqx.filter_jit(network.train)(x, KEY)[0], rtol=1e-5, atol=1e-6)
 
@@ -56,7 +56,8 @@ def test_layers_within_residuals_have_dotted_names_and_come_before_them():
 
 
 def passed(layer, gave, given=None, running=None):
-    return Passed("it", layer, running or {}, jnp.asarray(gave if given is None else given), jnp.asarray(gave))
+    both = (laid(jnp.asarray(each)) for each in (gave if given is None else given, gave))
+    return Passed("it", layer, running or {}, *both)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +74,7 @@ def passed(layer, gave, given=None, running=None):
     ],
 )
 def test_dead_units_give_all_events_the_same(gave, expected):
-    assert share_of_dead(jnp.asarray(gave, jnp.float32)) == expected
+    assert share_of_dead(laid(jnp.asarray(gave, jnp.float32))) == expected
 
 
 def test_numbers_of_activations_are_numpys():

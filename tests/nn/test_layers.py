@@ -9,7 +9,7 @@ import pytest
 from scipy import special
 
 from landmass import SettingError
-from landmass.nn.base import Drawn
+from landmass.nn.base import Drawn, events_of, laid
 from landmass.nn.convolution import _by_patches, _native
 from landmass.nn.layers import (
     ACTIVATIONS,
@@ -41,8 +41,14 @@ def fresh(layer, shape):
     return weights, layer.running(shape, make)
 
 
+def passed(layer, weights, running, x, key=None):
+    """What a layer makes of events, and its running statistics."""
+    found, running = layer(weights, running, laid(jnp.asarray(x)), key)
+    return np.asarray(events_of(found)), running
+
+
 def out(layer, x, key=None):
-    return np.asarray(layer(*fresh(layer, x.shape[1:]), jnp.asarray(x), key)[0])
+    return passed(layer, *fresh(layer, x.shape[1:]), x, key)[0]
 
 
 def convolved(x, kernel, stride):
@@ -66,7 +72,7 @@ CONVOLUTIONS = [(3, 1), (3, 2), (1, 1), (1, 2), (2, 1), (5, 3)]
 @pytest.mark.parametrize("way", [_by_patches, _native])
 def test_convolution_is_the_sum_over_each_neighbourhood(way, side, stride):
     kernel = RNG.standard_normal((side, side, 4, 3)).astype(np.float32)
-    found = way(jnp.asarray(IMAGES), jnp.asarray(kernel), stride)
+    found = events_of(way(laid(jnp.asarray(IMAGES)), jnp.asarray(kernel), stride))
     np.testing.assert_allclose(found, convolved(IMAGES, kernel, stride), rtol=1e-5, atol=1e-5)
 
 
@@ -75,7 +81,7 @@ def test_slopes_of_a_convolution_are_those_of_its_sums(side, stride):
     kernel = RNG.standard_normal((side, side, 4, 3)).astype(np.float32)
     out_shape = convolved(IMAGES, kernel, stride).shape
     back = RNG.standard_normal(out_shape).astype(np.float32)
-    _, pull = jax.vjp(lambda x, k: _by_patches(x, k, stride), jnp.asarray(IMAGES), jnp.asarray(kernel))
+    _, pull = jax.vjp(lambda x, k: events_of(_by_patches(laid(x), k, stride)), jnp.asarray(IMAGES), jnp.asarray(kernel))
     for_images, for_kernel = pull(jnp.asarray(back))
     # A convolution is linear in either: its slope along a direction is its value there.
     for _ in range(5):
@@ -91,7 +97,7 @@ def test_convolution_adds_its_bias():
     layer = Conv(3)
     weights, running = fresh(layer, IMAGES.shape[1:])
     expected = convolved(IMAGES, np.asarray(weights["weight"]), 1) + np.asarray(weights["bias"])
-    np.testing.assert_allclose(layer(weights, running, jnp.asarray(IMAGES), None)[0], expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(passed(layer, weights, running, IMAGES)[0], expected, rtol=1e-4, atol=1e-4)
 
 
 def test_dense_is_a_product_and_a_bias():
@@ -160,7 +166,7 @@ def test_batch_norm_keeps_a_running_average_and_uses_it_in_test_mode():
     mean, variance = np.zeros(3), np.ones(3)
     for step in range(200):
         x = np.random.default_rng(step).normal([1.0, -2.0, 0.0], [1.0, 3.0, 0.1], (16, 3)).astype(np.float32)
-        _, running = layer(weights, running, jnp.asarray(x), KEY)
+        _, running = passed(layer, weights, running, x, KEY)
         decay = min(0.9, step / (step + 10.0))
         mean = decay * mean + (1.0 - decay) * x.mean(0)
         variance = decay * variance + (1.0 - decay) * x.var(0)
@@ -169,10 +175,10 @@ def test_batch_norm_keeps_a_running_average_and_uses_it_in_test_mode():
     events = RNG.standard_normal((4, 3)).astype(np.float32)
     scale, shift = np.asarray(weights["scale"]), np.asarray(weights["shift"])
     expected = (events - mean) / np.sqrt(variance + 1e-5) * scale + shift
-    found, after = layer(weights, running, jnp.asarray(events), None)
+    found, after = passed(layer, weights, running, events)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
     jax.tree.map(np.testing.assert_array_equal, after, running)
-    alone, _ = layer(weights, running, jnp.asarray(events[:1]), None)
+    alone, _ = passed(layer, weights, running, events[:1])
     np.testing.assert_allclose(alone[0], found[0], rtol=1e-6)
 
 
@@ -210,7 +216,7 @@ def test_attention_takes_from_each_position_what_is_asked_for():
         units = slice(3 * head, 3 * head + 3)
         match = special.softmax(keys[e, :, units] @ query[e, position, units] / np.sqrt(3.0))
         taken[e, position, units] = match @ value[e, :, units]
-    found, _ = layer(weights, running, jnp.asarray(x), None)
+    found, _ = passed(layer, weights, running, x)
     np.testing.assert_allclose(found, x + taken @ weights["tell"], rtol=1e-4, atol=1e-5)
 
 

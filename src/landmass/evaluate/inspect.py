@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from landmass.estimator.conditional import ConditionalEstimator
+from landmass.nn.base import events_of
 from landmass.nn.inside import Told, passes, tell, weights_of
 from landmass.nn.network import Network
 from landmass.types import Key
@@ -93,7 +94,7 @@ def trace(estimator: ConditionalEstimator, X: Any) -> Trace:
 @eqx.filter_jit
 def _passed(network: Network, x: Array, key: Key | None) -> tuple[list[Array], list[Told]]:
     found = passes(network, x, key)
-    return [passed.gave for passed in found], [tell(passed) for passed in found]
+    return [events_of(passed.gave) for passed in found], [tell(passed) for passed in found]
 
 
 def _or_none(number: Array) -> float | None:

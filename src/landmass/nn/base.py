@@ -17,7 +17,27 @@ from landmass.types import Key, Tree
 Shape = tuple[int, ...]
 """Of one event."""
 
-Batch = Float[Array, "events ..."]
+Batch = Float[Array, "_units ..."]
+"""As layers have it: the units of an event first, the events last, so that all loops run along the events."""
+
+
+Events = Float[Array, "events ..."]
+"""As everybody else has it: the events first."""
+
+
+def laid(x: Events) -> Batch:
+    """Events as layers have them: (events, height, width, channels) becomes (channels, height, width, events)."""
+    return jnp.moveaxis(x, (-1, 0), (0, -1)) if x.ndim > 2 else x.T
+
+
+def events_of(x: Batch) -> Events:
+    """The events of a batch that is laid out as layers have it."""
+    return jnp.moveaxis(x, (0, -1), (-1, 0)) if x.ndim > 2 else x.T
+
+
+def shape_of(x: Batch) -> Shape:
+    """The shape of one event of a batch."""
+    return (*x.shape[1:-1], x.shape[0])
 
 
 Make = Callable[..., Any]
@@ -84,14 +104,19 @@ def he(make: Make, fan_in: int, shape: Shape, gain: float = 1.0) -> Any:
     return make(gain * math.sqrt(2.0 / max(fan_in, 1)), shape, random=True)
 
 
-def row(numbers: Float[Array, " units"], x: Array) -> Array:
-    """Numbers for the last axis, in as many axes as x has."""
-    return numbers.reshape(*[1] * (x.ndim - 1), -1)
+def column(numbers: Float[Array, " units"], x: Batch) -> Array:
+    """A number for each unit, in as many axes as x has."""
+    return numbers.reshape(-1, *[1] * (x.ndim - 1))
 
 
-def plus(x: Array, numbers: Float[Array, " units"]) -> Array:
-    """Numbers added along the last axis."""
-    return x + row(numbers, x)
+def plus(x: Batch, numbers: Float[Array, " units"]) -> Batch:
+    """A number added to each unit."""
+    return x + column(numbers, x)
+
+
+def product(weight: Float[Array, "units outputs"], x: Batch) -> Batch:
+    """Weighed sums of the units, at each place of each event."""
+    return jnp.tensordot(weight, x, axes=(0, 0))
 
 
 def standardised(x: Array, axes: tuple[int, ...], epsilon: float) -> Array:

@@ -1,12 +1,12 @@
-"""Convolution of images, channels last: a product of gathered patches on a CPU, as the device has it elsewhere."""
+"""Convolution of images, events last: a product of gathered patches on a CPU, as the device has it elsewhere."""
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-Images = Float[Array, "events height width channels"]
+Images = Float[Array, "channels height width events"]
 Kernel = Float[Array, "side side channels outputs"]
-Sums = Float[Array, "events rows columns outputs"]
+Sums = Float[Array, "outputs rows columns events"]
 
 
 def convolve(x: Images, kernel: Kernel, stride: int = 1) -> Sums:
@@ -18,7 +18,7 @@ def convolve(x: Images, kernel: Kernel, stride: int = 1) -> Sums:
         stride: pixels from one sum to the next.
 
     Returns:
-        Shape (events, height / stride, width / stride, outputs), rounded up.
+        Shape (outputs, height / stride, width / stride, events), rounded up.
     """
     return jax.lax.platform_dependent(
         x,
@@ -29,18 +29,18 @@ def convolve(x: Images, kernel: Kernel, stride: int = 1) -> Sums:
 
 
 def _native(x: Images, kernel: Kernel, stride: int) -> Sums:
-    return jax.lax.conv_general_dilated(x, kernel, (stride, stride), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    return jax.lax.conv_general_dilated(x, kernel, (stride, stride), "SAME", dimension_numbers=("CHWN", "HWIO", "CHWN"))
 
 
 def _by_patches(x: Images, kernel: Kernel, stride: int) -> Sums:
     """Within a compiled loop on a CPU, the native operation takes ten times as long as this product."""
     side, _, channels, outputs = kernel.shape
-    events, height, width, _ = x.shape
+    _, height, width, events = x.shape
     out = -(-height // stride), -(-width // stride)
     # What SAME means: as much before as behind, and one more behind if it is odd.
     more = [max((n - 1) * stride + side - size, 0) for n, size in zip(out, (height, width), strict=True)]
     x = jnp.pad(x, ((0, 0), *((m // 2, m - m // 2) for m in more), (0, 0)))
     ends = [(n - 1) * stride + 1 for n in out]
     near = [x[:, i : i + ends[0] : stride, j : j + ends[1] : stride] for i in range(side) for j in range(side)]
-    patches = jnp.concatenate(near, axis=-1).reshape(-1, side * side * channels)
-    return (patches @ kernel.reshape(-1, outputs)).reshape(events, *out, outputs)
+    patches = jnp.concatenate(near).reshape(side * side * channels, -1)
+    return (kernel.reshape(-1, outputs).T @ patches).reshape(outputs, *out, events)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from landmass.nn.base import Batch, Layer
+from landmass.nn.base import Batch, Events, Layer, laid
 from landmass.nn.layers import Activation, BatchNorm
 from landmass.nn.network import Network, Residual, keys_of, names
 from landmass.types import Key, Scalar, Tree
@@ -15,7 +15,7 @@ DEAD = 1e-6
 
 
 class Passed(NamedTuple):
-    """A batch's way through one layer.
+    """A batch's way through one layer, laid out as layers have it.
 
     Args:
         name: of the layer; one within another has a dotted name, as `residual_1.conv_2`.
@@ -51,15 +51,15 @@ class Told(NamedTuple):
     ratio: Scalar
 
 
-def passes(network: Network, x: Batch, key: Key | None) -> list[Passed]:
+def passes(network: Network, x: Events, key: Key | None) -> list[Passed]:
     """A batch's way through all layers, in order; a residual follows the layers within it.
 
     Args:
         network: which one.
-        x: the batch.
+        x: the events.
         key: source of noise in train mode; None is test mode.
     """
-    return list(_row(network.layers, network.weights, network.running.numbers, x, key, ""))
+    return list(_row(network.layers, network.weights, network.running.numbers, laid(x), key, ""))
 
 
 def _row(
@@ -100,17 +100,17 @@ def tell(passed: Passed) -> Told:
 
 
 def share_of_dead(gave: Batch) -> Scalar:
-    """Share of the units, which are the numbers on the last axis, that give all events of a batch the same."""
-    differ = (gave.max(0) - gave.min(0)).reshape(-1, gave.shape[-1]).max(0)
+    """Share of the units that give all events of a batch the same."""
+    differ = (gave.max(-1) - gave.min(-1)).reshape(len(gave), -1).max(1)
     # Relative to the layer, so that a network of small numbers is not taken for dead.
     return (differ <= DEAD * jnp.sqrt((gave**2).mean())).mean()
 
 
 def drift(passed: Passed) -> tuple[Scalar, Scalar]:
     """How far the running mean and variance of a batch norm are from a batch's: see `Told`."""
-    units = passed.given.reshape(-1, passed.given.shape[-1])
-    mean, epsilon = units.mean(0), getattr(passed.layer, "epsilon", 0.0)
-    variance = units.var(0) + epsilon
+    units = passed.given.reshape(len(passed.given), -1)
+    mean, epsilon = units.mean(1), getattr(passed.layer, "epsilon", 0.0)
+    variance = units.var(1) + epsilon
     gap = jnp.abs(passed.running["mean"] - mean) / jnp.sqrt(variance)
     ratio = (passed.running["variance"] + epsilon) / variance
     return gap.max(), ratio[jnp.abs(jnp.log(ratio)).argmax()]

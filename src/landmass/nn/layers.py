@@ -1,7 +1,8 @@
 """Layers: what each makes of an event's shape, which numbers it learns, and what it does to a batch.
 
-A layer is a description, which JSON can hold; its numbers are kept by the network and handed to it. Batches come with
-the events first: (events, units), (events, positions, units) or, for images, (events, height, width, channels).
+A layer is a description, which JSON can hold; its numbers are kept by the network and handed to it. The shape of an
+event is (units,), (positions, units) or, of images, (height, width, channels); a batch of them has the units first and
+the events last: (units, events), (units, positions, events), (channels, height, width, events).
 """
 
 import math
@@ -13,7 +14,7 @@ import numpy as np
 from jax.scipy.special import ndtr
 
 from landmass.errors import SettingError
-from landmass.nn.base import Batch, Layer, Make, Shape, he, image_shape, plus, row, standardised
+from landmass.nn.base import Batch, Layer, Make, Shape, column, he, image_shape, plus, product, standardised
 from landmass.nn.convolution import convolve
 from landmass.types import Key, Tree
 
@@ -36,7 +37,7 @@ class Standardise(Layer, frozen=True, tag="standardise"):
 
     def __call__(self, weights: Tree, running: Tree, x: Batch, key: Key | None) -> tuple[Batch, Tree]:
         loc, scale = jnp.asarray(self.loc, x.dtype), jnp.asarray(self.scale, x.dtype)
-        return plus(x, -loc) * row(1.0 / scale, x), running
+        return plus(x, -loc) * column(1.0 / scale, x), running
 
 
 class Waves(Layer, frozen=True, tag="waves"):
@@ -61,13 +62,13 @@ class Waves(Layer, frozen=True, tag="waves"):
     def __call__(self, weights: Tree, running: Tree, x: Batch, key: Key | None) -> tuple[Batch, Tree]:
         multiples = np.arange(1, self.count + 1)
         amplitude = jnp.asarray(np.sqrt(2.0) * multiples**-self.smoothness, x.dtype)
-        angle = ndtr(x)[..., None] * row(jnp.asarray(np.pi * multiples, x.dtype), x[..., None])
-        waves = jnp.cos(angle) * row(amplitude, angle)
-        return jnp.concatenate([x, waves.reshape(*x.shape[:-1], -1)], axis=-1), running
+        each = jnp.asarray(np.pi * multiples, x.dtype)
+        waves = column(amplitude, x)[None] * jnp.cos(column(each, x)[None] * ndtr(x)[:, None])
+        return jnp.concatenate([x, waves.reshape(-1, *x.shape[1:])]), running
 
 
 class Dense(Layer, frozen=True, tag="dense"):
-    """Sums of all numbers on the last axis, weighed, with a bias.
+    """Weighed sums of all units, with a bias.
 
     Args:
         units: numbers that come out.
@@ -84,7 +85,7 @@ class Dense(Layer, frozen=True, tag="dense"):
         return {"weight": he(make, shape[-1], (shape[-1], self.units), self.gain), "bias": make(0.0, (self.units,))}
 
     def __call__(self, weights: Tree, running: Tree, x: Batch, key: Key | None) -> tuple[Batch, Tree]:
-        return plus(x @ weights["weight"], weights["bias"]), running
+        return plus(product(weights["weight"], x), weights["bias"]), running
 
 
 class Conv(Layer, frozen=True, tag="conv"):
@@ -142,7 +143,7 @@ class BatchNorm(Layer, frozen=True, tag="batch_norm"):
         if key is None:
             mean, variance = running["mean"], running["variance"]
         else:
-            axes = tuple(range(x.ndim - 1))
+            axes = tuple(range(1, x.ndim))
             mean = x.mean(axes)
             variance = (plus(x, -mean) ** 2).mean(axes)
             steps = running["steps"]
@@ -153,11 +154,11 @@ class BatchNorm(Layer, frozen=True, tag="batch_norm"):
                 "steps": steps + 1.0,
             }
         gain = weights["scale"] * jax.lax.rsqrt(variance + self.epsilon)
-        return plus(plus(x, -mean) * row(gain, x), weights["shift"]), running
+        return plus(plus(x, -mean) * column(gain, x), weights["shift"]), running
 
 
 class LayerNorm(Layer, frozen=True, tag="layer_norm"):
-    """Each event less the mean over its last axis, over the standard deviation there, then scaled and shifted.
+    """Each event less the mean over its units, over their standard deviation, then scaled and shifted.
 
     Args:
         epsilon: added to the variance.
@@ -171,8 +172,8 @@ class LayerNorm(Layer, frozen=True, tag="layer_norm"):
         return {"scale": make(1.0, shape[-1:]), "shift": make(0.0, shape[-1:])}
 
     def __call__(self, weights: Tree, running: Tree, x: Batch, key: Key | None) -> tuple[Batch, Tree]:
-        found = standardised(x, (-1,), self.epsilon)
-        return plus(found * row(weights["scale"], x), weights["shift"]), running
+        found = standardised(x, (0,), self.epsilon)
+        return plus(found * column(weights["scale"], x), weights["shift"]), running
 
 
 class GroupNorm(Layer, frozen=True, tag="group_norm"):
@@ -197,10 +198,9 @@ class GroupNorm(Layer, frozen=True, tag="group_norm"):
         return {"scale": make(1.0, shape[-1:]), "shift": make(0.0, shape[-1:])}
 
     def __call__(self, weights: Tree, running: Tree, x: Batch, key: Key | None) -> tuple[Batch, Tree]:
-        parted = x.reshape(*x.shape[:-1], self.groups, -1)
-        axes = (*range(1, x.ndim - 1), -1)
-        found = standardised(parted, axes, self.epsilon).reshape(x.shape)
-        return plus(found * row(weights["scale"], x), weights["shift"]), running
+        parted = x.reshape(self.groups, -1, *x.shape[1:])
+        found = standardised(parted, tuple(range(1, x.ndim)), self.epsilon).reshape(x.shape)
+        return plus(found * column(weights["scale"], x), weights["shift"]), running
 
 
 class Dropout(Layer, frozen=True, tag="dropout"):
@@ -267,8 +267,8 @@ class Pool(Layer, frozen=True, tag="pool"):
         return height // self.size, width // self.size, channels
 
     def __call__(self, weights: Tree, running: Tree, x: Batch, key: Key | None) -> tuple[Batch, Tree]:
-        events, height, width, channels = x.shape
-        squares = x.reshape(events, height // self.size, self.size, width // self.size, self.size, channels)
+        channels, height, width, events = x.shape
+        squares = x.reshape(channels, height // self.size, self.size, width // self.size, self.size, events)
         return (squares.max((2, 4)) if self.kind == "max" else squares.mean((2, 4))), running
 
 
@@ -289,7 +289,8 @@ class Flatten(Layer, frozen=True, tag="flatten"):
         return (math.prod(shape),)
 
     def __call__(self, weights: Tree, running: Tree, x: Batch, key: Key | None) -> tuple[Batch, Tree]:
-        return x.reshape(len(x), -1), running
+        # Each pixel's channels stay together.
+        return jnp.moveaxis(x, 0, -2).reshape(-1, x.shape[-1]), running
 
 
 class Ignore(Layer, frozen=True, tag="ignore"):
@@ -299,7 +300,7 @@ class Ignore(Layer, frozen=True, tag="ignore"):
         return (0,)
 
     def __call__(self, weights: Tree, running: Tree, x: Batch, key: Key | None) -> tuple[Batch, Tree]:
-        return jnp.zeros((len(x), 0)), running
+        return jnp.zeros((0, x.shape[-1])), running
 
 
 class PixelShuffle(Layer, frozen=True, tag="pixel_shuffle"):
@@ -322,10 +323,10 @@ class PixelShuffle(Layer, frozen=True, tag="pixel_shuffle"):
         return height * self.factor, width * self.factor, channels // self.factor**2
 
     def __call__(self, weights: Tree, running: Tree, x: Batch, key: Key | None) -> tuple[Batch, Tree]:
-        events, height, width, channels = x.shape
-        squares = x.reshape(events, height, width, channels // self.factor**2, self.factor, self.factor)
+        channels, height, width, events = x.shape
+        squares = x.reshape(channels // self.factor**2, self.factor, self.factor, height, width, events)
         larger = height * self.factor, width * self.factor
-        return squares.transpose(0, 1, 4, 2, 5, 3).reshape(events, *larger, -1), running
+        return squares.transpose(0, 3, 1, 4, 2, 5).reshape(-1, *larger, events), running
 
 
 class Attention(Layer, frozen=True, tag="attention"):
@@ -353,7 +354,8 @@ class Attention(Layer, frozen=True, tag="attention"):
 
     def __call__(self, weights: Tree, running: Tree, x: Batch, key: Key | None) -> tuple[Batch, Tree]:
         positions = x.reshape(len(x), -1, x.shape[-1])
-        query, keys, value = jnp.split(positions @ weights["ask"], 3, axis=-1)
-        query, keys, value = (each.reshape(*each.shape[:2], self.heads, -1) for each in (query, keys, value))
-        taken = jax.nn.dot_product_attention(query, keys, value).reshape(positions.shape)
-        return x + (taken @ weights["tell"]).reshape(x.shape), running
+        asked = jnp.split(product(weights["ask"], positions), 3)
+        # (events, positions, heads, units of a head)
+        parts = [each.reshape(self.heads, -1, *positions.shape[1:]).transpose(3, 2, 0, 1) for each in asked]
+        taken = jax.nn.dot_product_attention(*parts).transpose(2, 3, 1, 0).reshape(positions.shape)
+        return x + product(weights["tell"], taken).reshape(x.shape), running

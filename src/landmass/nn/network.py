@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from landmass.errors import SettingError
-from landmass.nn.base import Batch, Layer, Make, Shape
+from landmass.nn.base import Batch, Events, Layer, Make, Shape, events_of, laid, shape_of
 from landmass.nn.layers import (
     Activation,
     Attention,
@@ -59,7 +59,7 @@ class Residual(Layer, frozen=True, tag="residual"):
 
     def joined(self, weights: Tree, x: Batch, found: Batch) -> Batch:
         """What its layers gave, added to what they were given."""
-        past = self._past(x.shape[1:], found.shape[1:])
+        past = self._past(shape_of(x), shape_of(found))
         return found + (x if past is None else past(weights["past"], {}, x, None)[0])
 
     def _past(self, shape: Shape, out: Shape) -> Layer | None:
@@ -142,14 +142,14 @@ class Network(eqx.Module):
         weights = fresh_weights(layers, inputs, make)
         return cls(weights, Running(fresh_running(layers, inputs, make)), tuple(layers), inputs)
 
-    def __call__(self, x: Batch) -> Batch:
+    def __call__(self, x: Events) -> Events:
         """What comes out in test mode: each event's output is its own."""
-        return through(self.layers, self.weights, self.running.numbers, x, None)[0]
+        return events_of(through(self.layers, self.weights, self.running.numbers, laid(x), None)[0])
 
-    def train(self, x: Batch, key: Key) -> tuple[Batch, Self]:
+    def train(self, x: Events, key: Key) -> tuple[Events, Self]:
         """What comes out in train mode, and the network with its running statistics after the batch."""
-        found, running = through(self.layers, self.weights, self.running.numbers, x, key)
-        return found, eqx.tree_at(lambda network: network.running.numbers, self, running)
+        found, running = through(self.layers, self.weights, self.running.numbers, laid(x), key)
+        return events_of(found), eqx.tree_at(lambda network: network.running.numbers, self, running)
 
     def table(self) -> list[tuple[str, Shape, int]]:
         """Each layer's name, the shape that comes out of it, and how many numbers it has learned."""
