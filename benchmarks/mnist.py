@@ -29,7 +29,8 @@ def main() -> None:
     options.add_argument("--no-torch", action="store_true")
     chosen = options.parse_args()
     if "LANDMASS_SHARED_DATA" not in os.environ:
-        raise SystemExit("LANDMASS_SHARED_DATA names no folder with mnist/; nothing to do")
+        print("left out: LANDMASS_SHARED_DATA names no folder with mnist/")
+        return
     parts = np.load(Path(os.environ["LANDMASS_SHARED_DATA"]) / "mnist" / "mnist_70k.npz")
     train = Examples(from_array(parts["train_images"]), parts["train_labels"])
     test = Examples(from_array(parts["test_images"]), parts["test_labels"])
@@ -47,7 +48,8 @@ def main() -> None:
     try:
         ways = {threads: of_torch(train, "cnn", threads) for threads in (1, 2)}
     except ImportError as missing:
-        raise SystemExit(f"PyTorch left out: {missing}") from missing
+        print(f"PyTorch left out: {missing}")
+        return
     fastest = min(ways, key=lambda threads: seconds(ways[threads], 3))
     took = seconds(lambda: [ways[fastest]() for _ in range(chosen.steps // STEPS["cnn"])], 1)
     print(f"PyTorch, {fastest} threads: {chosen.steps} steps in {took:.0f} s")

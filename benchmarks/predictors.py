@@ -59,7 +59,10 @@ def california(folder: Path) -> None:
                 parts,
             ),
             "MLPRegressor": lambda: _sklearn_regressor(
-                lambda: MLPRegressor((64, 64), early_stopping=True, max_iter=500, random_state=0), train, test, parts
+                lambda: MLPRegressor(hidden_layer_sizes=(64, 64), early_stopping=True, max_iter=500, random_state=0),
+                train,
+                test,
+                parts,
             ),
         },
         "R²",
@@ -92,7 +95,10 @@ def adult(folder: Path) -> None:
                 HistGradientBoostingClassifier(max_iter=1000, early_stopping=True, random_state=0), train, test, parts
             ),
             "MLPClassifier": lambda: _sklearn_classifier(
-                MLPClassifier((64, 64), early_stopping=True, max_iter=500, random_state=0), train, test, parts
+                MLPClassifier(hidden_layer_sizes=(64, 64), early_stopping=True, max_iter=500, random_state=0),
+                train,
+                test,
+                parts,
             ),
         },
         "AUC",
@@ -161,10 +167,16 @@ def _sklearn_regressor(make: Callable[[], object], train: np.ndarray, test: np.n
     return scores(test, parts[3], *chosen), float(r2_score(parts[3], model.predict(test)))
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Print both tables, where the data is at hand."""
     if "LANDMASS_SHARED_DATA" not in os.environ:
-        raise SystemExit("LANDMASS_SHARED_DATA names no folder with tables/; nothing to do")
-    print(machine("sklearn"))
+        print("left out: LANDMASS_SHARED_DATA names no folder with tables/")
+        return
+    print(machine("scikit-learn"))
     tables = Path(os.environ["LANDMASS_SHARED_DATA"]) / "tables"
     california(tables)
     adult(tables)
+
+
+if __name__ == "__main__":
+    main()
