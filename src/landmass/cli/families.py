@@ -6,18 +6,25 @@ from textwrap import fill
 
 import typer
 
-from landmass.catalog import FAMILIES, family, name_of
+from landmass.catalog import CONDITIONALS, FAMILIES, family, name_of
 from landmass.cli.settings import Setting, settings_of, spell
 from landmass.models.stack import Stack
 
 
 def list_families() -> None:
     """Print each family's name and purpose, from simple to rich."""
-    width = max(map(len, FAMILIES))
+    width = max(map(len, [*FAMILIES, *CONDITIONALS]))
     for name in FAMILIES:
-        purpose = (sys.modules[family(name).__module__].__doc__ or "").splitlines()[0].partition(": ")[2].rstrip(".")
-        typer.echo(f"{name:<{width}}  {purpose}")
+        typer.echo(f"{name:<{width}}  {_purpose(name)}")
+    typer.echo("\nTo predict a column or label (`landmass fit SOURCE --target NAME`):\n")
+    for name in CONDITIONALS:
+        typer.echo(f"{name:<{width}}  {_purpose(name)}")
     typer.echo("\n`landmass families NAME` lists the settings of one.")
+
+
+def _purpose(name: str) -> str:
+    """A family's purpose: the first line of its module."""
+    return (sys.modules[family(name).__module__].__doc__ or "").splitlines()[0].partition(": ")[2].rstrip(".")
 
 
 def show_family(name: str) -> None:
