@@ -11,10 +11,10 @@ import typer
 from pyarrow import csv, parquet
 
 from landmass.catalog import name_of
-from landmass.cli.console import suggest, tell, write_out
+from landmass.cli.console import suggest, write_out
 from landmass.cli.fit import make_report, print_ledger
 from landmass.cli.folder import check_run, load_run
-from landmass.cli.sources import FRESH_SEED, Source, Sources, check_there, read_events
+from landmass.cli.sources import FRESH_SEED, Source, Sources, check_there, read_events, tell_notes
 from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.examples import read_examples
 from landmass.errors import LandmassError, SettingError, StoreError
@@ -187,8 +187,7 @@ def _scores(model: Any, source: Source) -> LogDensities:
         return model.log_prob(read_events(source)[0])
     check_there(source.source)
     data = read_examples(source.source, model.data_.schema.names[0], model.inputs_)
-    for note in data.notes:
-        tell(f"{data.name}: {note}")
+    tell_notes(data.name, data.notes)
     return model.log_prob(data)
 
 

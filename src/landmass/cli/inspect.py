@@ -5,10 +5,8 @@ from pathlib import Path
 import typer
 
 from landmass.cli.ask import rung_of
-from landmass.cli.console import tell
 from landmass.cli.folder import load_run
-from landmass.cli.sources import check_there
-from landmass.data.examples import read_inputs
+from landmass.cli.sources import read_to_predict
 from landmass.errors import SettingError
 from landmass.estimator.conditional import ConditionalEstimator
 from landmass.evaluate import diagnose, trace
@@ -31,11 +29,7 @@ def inspect(run: Path, source: str | None, rung: str | None) -> None:
     if not isinstance(model, ConditionalEstimator):
         raise SettingError(f"{name} is a density of events; networks that predict can be looked into")
     if source is not None:
-        check_there(source)
-        events, called = read_inputs(source, model.inputs_)
-        for note in events.notes:
-            tell(f"{called}: {note}")
-        typer.echo(str(trace(model, events)))
+        typer.echo(str(trace(model, read_to_predict(source, model))))
         return
     typer.echo(f"{model.network_}\n")
     if not isinstance(loaded, Ladder) or not (run / "progress.jsonl").exists():

@@ -8,10 +8,9 @@ import pyarrow as pa
 from sklearn.base import is_classifier
 
 from landmass.cli.ask import as_csv, check_file, rung_of, write_table
-from landmass.cli.console import tell, write_out
+from landmass.cli.console import write_out
 from landmass.cli.folder import load_run
-from landmass.cli.sources import check_there
-from landmass.data.examples import read_inputs
+from landmass.cli.sources import read_to_predict
 from landmass.data.images import Images
 from landmass.errors import SettingError
 from landmass.estimator.conditional import ConditionalEstimator
@@ -36,10 +35,7 @@ def predict(run: Path, source: str, rung: str | None, out: Path | None) -> None:
     name, model = rung_of(load_run(run), rung)
     if not isinstance(model, ConditionalEstimator):
         raise SettingError(f"{name} is a density of events and predicts nothing; fit with --target for a predictor")
-    check_there(source)
-    events, called = read_inputs(source, model.inputs_)
-    for note in events.notes:
-        tell(f"{called}: {note}")
+    events = read_to_predict(source, model)
     files = {"file": pa.array(events.files)} if isinstance(events, Images) and events.files else {}
     table = pa.table({**files, **_columns(model, events)})
     if out is None:

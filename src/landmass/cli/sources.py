@@ -1,6 +1,7 @@
 """Where a run's events came from: read with suggestions for typos, and remembered in `source.json`."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -9,10 +10,12 @@ from landmass.cli.console import suggest, tell
 from landmass.data.builtin import DATASETS
 from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.dataset import Dataset
-from landmass.data.examples import Examples, examples
-from landmass.data.images import holds_images
+from landmass.data.examples import Examples, examples, read_inputs
+from landmass.data.features import Table
+from landmass.data.images import Images, holds_images
 from landmass.data.read import read
 from landmass.errors import DataError, SettingError, StoreError
+from landmass.estimator.conditional import ConditionalEstimator
 
 # Held-out events of a built-in data set: enough for a standard error of a few thousandths of a nat.
 FRESH_EVENTS = 20_000
@@ -124,14 +127,40 @@ def read_events(source: Source) -> tuple[Dataset | Examples, Source]:
         raise SettingError(f"--size and --grey are for pictures, and {name} holds none")
     else:
         data = read(name, n=source.n, seed=source.seed)
-    for note in data.notes:
-        tell(f"{data.name}: {note}")
+    tell_notes(data.name, data.notes)
     sha256 = data.sha256()
     if source.sha256 not in ("", sha256):
         raise StoreError(f"{name} has changed since the run was fitted")
     place = name if _known(name) else str(Path(name).resolve())
     answers = source.target if isinstance(data, Dataset) or name in EXAMPLES else data.target
     return data, msgspec.structs.replace(source, source=place, sha256=sha256, target=answers)
+
+
+def read_to_predict(name: str, model: ConditionalEstimator) -> Table | Images:
+    """Read events without their answers, as a predictor was fitted to them; the reader's notes go to stderr.
+
+    Args:
+        name: what to read.
+        model: the predictor.
+
+    Raises:
+        DataError: there is nothing of that name, or it cannot be read.
+    """
+    check_there(name)
+    events, called = read_inputs(name, model.inputs_)
+    tell_notes(called, events.notes)
+    return events
+
+
+def tell_notes(name: str, notes: Iterable[str]) -> None:
+    """Say on stderr what a reader left out or changed.
+
+    Args:
+        name: what the data is called.
+        notes: in sentences.
+    """
+    for note in notes:
+        tell(f"{name}: {note}")
 
 
 def check_there(name: str) -> None:
