@@ -16,7 +16,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from _timing import machine, seconds
+from _timing import in_turns, machine, seconds
 
 import landmass
 from landmass.data.examples import Examples
@@ -112,12 +112,8 @@ def main() -> None:
                 print(f"{network}  {name:<22} left out: {missing}")
                 continue
             compiling[name] = seconds(methods[name], 1)
-        turns = [
-            {name: seconds(steps, 1) / STEPS[network] for name, steps in methods.items()} for _ in range(chosen.turns)
-        ]
-        for name in methods:
-            least = min(turn[name] for turn in turns)
-            ratio = float(np.median([turn[name] / turn[OURS] for turn in turns]))
+        for name, (turn, ratio) in in_turns(methods, OURS, chosen.turns).items():
+            least = turn / STEPS[network]
             compiled = f"{compiling[name] - least * STEPS[network]:5.1f} s to compile" if name == OURS else ""
             print(
                 f"{network}  {name:<22} {1e3 * least:8.2f} ms a step  {least * EPOCH / BATCH:6.1f} s an epoch  "

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from _timing import machine, seconds
+from _timing import in_turns, machine, seconds
 
 import landmass
 from landmass.data.schema import Schema
@@ -127,10 +127,8 @@ def main() -> None:
                 print(f"{columns:>2} columns  {name:<30} left out: {missing}")
                 continue
             compiling[name] = seconds(methods[name], 1)
-        turns = [{name: seconds(steps, 1) / STEPS for name, steps in methods.items()} for _ in range(chosen.turns)]
-        for name in methods:
-            least = min(turn[name] for turn in turns)
-            ratio = float(np.median([turn[name] / turn[OURS] for turn in turns]))
+        for name, (turn, ratio) in in_turns(methods, OURS, chosen.turns).items():
+            least = turn / STEPS
             compiled = max(compiling[name] - least * STEPS, 0.0) if "zuko" not in name else 0.0
             print(
                 f"{columns:>2} columns  {name:<30} {1e3 * least:8.2f} ms a step   {ratio:5.2f} times   "
