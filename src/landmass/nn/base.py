@@ -116,7 +116,7 @@ def plus(x: Batch, numbers: Float[Array, " units"]) -> Batch:
 
 def product(weight: Float[Array, "units outputs"], x: Batch) -> Batch:
     """Weighed sums of the units, at each place of each event."""
-    return jnp.tensordot(weight, x, axes=(0, 0))
+    return jnp.moveaxis(jnp.tensordot(x, weight, axes=(0, 0)), -1, 0)
 
 
 def standardised(x: Array, axes: tuple[int, ...], epsilon: float) -> Array:

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtr
+from jaxtyping import Array, Bool
 
 from landmass.errors import SettingError
 from landmass.nn.base import Batch, Layer, Make, Shape, column, he, image_shape, plus, product, standardised
@@ -207,7 +208,7 @@ class Dropout(Layer, frozen=True, tag="dropout"):
     """In train mode sets numbers to zero at random, and scales the others so that the expectation stays.
 
     Args:
-        rate: chance of each number to be dropped.
+        rate: chance of each number to be dropped, taken to the nearest 1/65,536.
 
     Source: Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov 2014.
     """
@@ -217,8 +218,20 @@ class Dropout(Layer, frozen=True, tag="dropout"):
     def __call__(self, weights: Tree, running: Tree, x: Batch, key: Key | None) -> tuple[Batch, Tree]:
         if key is None or self.rate == 0.0:
             return x, running
-        kept = jax.random.bernoulli(key, 1.0 - self.rate, x.shape)
-        return jnp.where(kept, x / (1.0 - self.rate), 0.0), running
+        kept, share = _coins(key, 1.0 - self.rate, x.shape)
+        return jnp.where(kept, x / share, 0.0), running
+
+
+def _coins(key: Key, chance: float, shape: Shape) -> tuple[Bool[Array, "..."], float]:
+    """Which coins of a chance show heads, and the chance that they have, a multiple of 1/65,536.
+
+    Each word of random bits makes two coins: drawing words is what takes the time.
+    """
+    count = math.prod(shape)
+    words = jax.random.bits(key, (-(-count // 2),), jnp.uint32)
+    heads = min(max(round(chance * 2**16), 1), 2**16)
+    coins = jnp.concatenate([words & 0xFFFF, words >> 16])[:count] < heads
+    return coins.reshape(shape), heads / 2**16
 
 
 ACTIVATIONS = {
