@@ -202,6 +202,15 @@ def test_waves_are_cosines_of_each_numbers_place():
         np.testing.assert_allclose(found[:, 2 + 3 * column + k - 1], wave, atol=1e-5)
 
 
+def test_waves_of_the_last_numbers_leave_the_others_alone():
+    x = RNG.standard_normal((5, 3)).astype(np.float32)
+    found = out(Waves(4, last=1), x)
+    np.testing.assert_allclose(found[:, :3], x)
+    np.testing.assert_allclose(found[:, 3:], out(Waves(4), x[:, 2:])[:, 1:], atol=1e-6)
+    with pytest.raises(SettingError, match="not the last 4"):
+        Waves(4, last=4).shape((3,))
+
+
 def test_known_means_and_scales_standardise():
     layer = Standardise((1.0, 2.0), (0.5, 4.0))
     x = RNG.standard_normal((5, 2)).astype(np.float32)

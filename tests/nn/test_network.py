@@ -13,7 +13,7 @@ from landmass.nn.base import Drawn, blank, events_of, laid
 from landmass.nn.layers import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, Pool
 from landmass.nn.network import AnyLayer, Network, Residual, names, shapes
 
-SIZES = Sizes(8, 2, Activation("relu"), batch_norm=True, dropout=0.1, waves=4)
+SIZES = Sizes(8, 2, Activation("relu"), batch_norm=True, dropout=0.1, waves=4, ranks=2)
 IMAGES = np.random.default_rng(0).standard_normal((4, 12, 10, 3)).astype(np.float32)
 
 

@@ -32,12 +32,12 @@ Answers = Shaped[np.ndarray, " events"]
 """One an event: words, classes or numbers."""
 
 
-def fit_inputs(train: Table | Images, validation: Table | Images) -> Inputs:
+def fit_inputs(train: Table | Images, validation: Table | Images, ranked: bool) -> Inputs:
     """Learn how events become numbers for a network; see `Features.fit` and `PixelInputs.fit`."""
     if isinstance(train, Images) and isinstance(validation, Images):
         return PixelInputs.fit(train, validation)
     if isinstance(train, Table) and isinstance(validation, Table):
-        return Features.fit(train, validation)
+        return Features.fit(train, validation, ranked)
     raise TypeError("the parts are of two kinds")
 
 

@@ -2,17 +2,22 @@
 
 import hashlib
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Self
 
 import msgspec
 import narwhals as nw
 import numpy as np
 from jaxtyping import Float, Shaped
+from scipy.special import ndtri
 
 from landmass.data.dataset import as_float64
 from landmass.errors import DataError
 from landmass.nn.base import Layer
 from landmass.types import Copies
+
+# Values at which a rank is kept; between two of them it is a straight line.
+KNOTS = 128
 
 # A column of words with more levels than this, of which most stand in one row only, names its rows.
 NAMES_ROWS = 20
@@ -103,6 +108,34 @@ def _cells(values: nw.Series, name: str) -> Shaped[np.ndarray, " events"] | None
     return None
 
 
+class Rank(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A number's place among those of training, as the normal score of the share below it.
+
+    Args:
+        values: where it is known, ascending.
+        scores: it.
+    """
+
+    values: tuple[float, ...]
+    scores: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.values) == len(self.scores) > 0 or any(a >= b for a, b in pairwise(self.values)):
+            raise ValueError("a rank has a score for each of its values, which ascend")
+
+    def encode(self, cells: Shaped[np.ndarray, " events"]) -> Float[np.ndarray, " events"]:
+        """The rank of each cell, the nearest one beyond the ends; 0 for an empty cell."""
+        return np.nan_to_num(np.interp(cells, self.values, self.scores))
+
+    @classmethod
+    def fit(cls, values: Shaped[np.ndarray, " values"], shares: Shaped[np.ndarray, " values"]) -> Self:
+        """Learn it from values and the shares below them."""
+        kept = np.arange(len(values))
+        if len(values) > KNOTS:
+            kept = np.unique(np.searchsorted(shares, np.linspace(shares[0], shares[-1], KNOTS)))
+        return cls(tuple(values[kept].tolist()), tuple(ndtri(shares[kept]).round(6).tolist()))
+
+
 class Number(msgspec.Struct, frozen=True, tag_field="kind", tag="number", forbid_unknown_fields=True):
     """A column of numbers, standardised; an empty cell is the mean, and told beside it.
 
@@ -111,12 +144,14 @@ class Number(msgspec.Struct, frozen=True, tag_field="kind", tag="number", forbid
         loc: its mean.
         scale: its standard deviation.
         gaps: whether cells may be empty, because some were in training.
+        ranks: its place among the rows, and if that is another one, its place among the distinct numbers.
     """
 
     name: str
     loc: float
     scale: float
     gaps: bool
+    ranks: tuple[Rank, ...] = ()
 
     @property
     def width(self) -> int:
@@ -193,17 +228,18 @@ class Features(msgspec.Struct, frozen=True, tag_field="inputs", tag="columns", f
     unnamed: bool
 
     @classmethod
-    def fit(cls, train: Table, validation: Table) -> Self:
-        """Learn levels, means and scales.
+    def fit(cls, train: Table, validation: Table, ranked: bool) -> Self:
+        """Learn levels, means, scales and ranks.
 
         Args:
             train: the part to learn from.
             validation: the part to choose by: a word that stands only here, or an empty cell, is known too.
+            ranked: whether a network is given the ranks of numbers too.
 
         Raises:
             DataError: no column differs from row to row.
         """
-        columns = [_fit_column(name, cells, validation.columns[name]) for name, cells in train.columns.items()]
+        columns = [_fit_column(name, cells, validation.columns[name], ranked) for name, cells in train.columns.items()]
         kept = tuple(column for column in columns if column is not None)
         if not kept:
             raise DataError("every column is empty or the same in all rows; there is nothing to predict from")
@@ -212,7 +248,12 @@ class Features(msgspec.Struct, frozen=True, tag_field="inputs", tag="columns", f
     @property
     def shape(self) -> tuple[int, ...]:
         """Of one event for the network."""
-        return (sum(column.width for column in self.columns),)
+        return (sum(column.width for column in self.columns) + self.ranks,)
+
+    @property
+    def ranks(self) -> int:
+        """How many of the last numbers of an event are ranks."""
+        return sum(len(column.ranks) for column in self.columns if isinstance(column, Number))
 
     @property
     def names(self) -> list[str]:
@@ -247,12 +288,18 @@ class Features(msgspec.Struct, frozen=True, tag_field="inputs", tag="columns", f
                 f"the columns {', '.join(map(repr, missing))} of the training data are missing here (there are: "
                 f"{', '.join(map(repr, table.columns))})"
             )
-        numbers = np.column_stack([column.encode(table.columns[column.name]) for column in self.columns])
-        return np.clip(numbers, -1e30, 1e30).astype(np.float32)
+        numbers = [column.encode(table.columns[column.name]) for column in self.columns]
+        ranks = [
+            rank.encode(table.columns[column.name])
+            for column in self.columns
+            if isinstance(column, Number)
+            for rank in column.ranks
+        ]
+        return np.clip(np.column_stack([*numbers, *ranks]), -1e30, 1e30).astype(np.float32)
 
 
 def _fit_column(
-    name: str, cells: Shaped[np.ndarray, " events"], others: Shaped[np.ndarray, " others"]
+    name: str, cells: Shaped[np.ndarray, " events"], others: Shaped[np.ndarray, " others"], ranked: bool
 ) -> Number | Words | None:
     """How a column becomes numbers, `others` being cells to choose by; None where it tells nothing."""
     if cells.dtype == object:
@@ -271,7 +318,16 @@ def _fit_column(
         raise DataError(f"column {name!r} reaches {np.abs(known).max():g}, whose square is no number; rescale it")
     if scale <= 1e-12 * abs(loc) and not gaps:
         return None
-    return Number(name, loc, scale or 1.0, gaps)
+    return Number(name, loc, scale or 1.0, gaps, _ranks(known) if ranked else ())
+
+
+def _ranks(known: Shaped[np.ndarray, " cells"]) -> tuple[Rank, ...]:
+    """The places of numbers among the rows and, where many rows share few numbers, among the distinct ones."""
+    values, counts = np.unique(known, return_counts=True)
+    among_rows = (np.cumsum(counts) - counts / 2.0) / counts.sum()
+    among_values = (np.arange(len(values)) + 0.5) / len(values)
+    alike = np.abs(among_rows - among_values).max() < 0.01
+    return tuple(Rank.fit(values, shares) for shares in ((among_rows,) if alike else (among_rows, among_values)))
 
 
 def _word(cell: Any) -> str | None:

@@ -94,8 +94,7 @@ class ConditionalEstimator(Estimator, ABC):
             large as the last.
         activation: between the layers.
         batch_norm: whether to normalise each batch before the activations; None does so for images.
-        waves: cosines by which `mlp` sees each column besides itself, 16 if None: what changes quickly along a column
-            is hard to learn without.
+        waves: cosines by which `mlp` sees the rank of each number of a table, 16 if None; 0 shows it no ranks.
         dropout: chance of a hidden number to be dropped in training.
         optimiser: how the weights follow their gradients.
         learning_rate: its greatest learning rate; None takes one that suits the optimiser.
@@ -291,7 +290,7 @@ class ConditionalEstimator(Estimator, ABC):
         shape, outputs = self.inputs_.shape, self._head.outputs
         if self.architecture is None or isinstance(self.architecture, str):
             name = self.architecture or ("cnn" if len(shape) == 3 else "mlp")
-            given = {each: getattr(self, each) for each in ("hidden", "depth", "batch_norm", "waves")}
+            given = vars(self) | {"ranks": self.inputs_.ranks}
             sizes = Sizes.suiting(name, shape, given, Activation(self.activation), self.dropout)
             layers = by_name(name, shape, outputs, sizes)
         else:
@@ -358,7 +357,8 @@ class ConditionalEstimator(Estimator, ABC):
 
     def _describe(self, train: Examples, validation: Examples) -> None:
         """Keep the names of what was seen."""
-        self.inputs_ = fit_inputs(train.inputs, validation.inputs)
+        ranked = self.waves != 0 and self.architecture in (None, "mlp")
+        self.inputs_ = fit_inputs(train.inputs, validation.inputs, ranked)
         if isinstance(train.inputs, Table) and not train.inputs.unnamed:
             self.feature_names_in_ = np.array(list(train.inputs.columns), object)
         nothing = Dataset(np.empty((0, 1)), Schema.real([train.target]), train.name)

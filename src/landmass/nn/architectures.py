@@ -18,7 +18,8 @@ class Sizes(NamedTuple):
         activation: between the layers.
         batch_norm: whether to normalise before each activation.
         dropout: chance of a number before the last layer (in `mlp` before each) to be dropped in training.
-        waves: cosines by which `mlp` sees each column besides itself.
+        waves: cosines by which `mlp` sees each rank.
+        ranks: how many of the last numbers of an event are ranks.
     """
 
     hidden: int
@@ -27,6 +28,7 @@ class Sizes(NamedTuple):
     batch_norm: bool
     dropout: float
     waves: int
+    ranks: int
 
     @classmethod
     def suiting(
@@ -37,16 +39,16 @@ class Sizes(NamedTuple):
         Args:
             name: of the architecture.
             shape: of one event.
-            given: `hidden`, `depth`, `batch_norm` and `waves`.
+            given: settings, of which `hidden`, `depth`, `batch_norm`, `waves` and `ranks` are looked at.
             activation: see above.
             dropout: see above.
         """
         if name in ("cnn", "resnet"):
             depth = min(3, halvings_of(shape)) if len(shape) == 3 else 3
-            usual = {"hidden": 16, "depth": max(depth, 1), "batch_norm": True, "waves": 0}
+            usual = {"hidden": 16, "depth": max(depth, 1), "batch_norm": True, "waves": 0, "ranks": 0}
         else:
-            usual = {"hidden": 64, "depth": 2, "batch_norm": False, "waves": 16}
-        chosen = usual | {size: value for size, value in given.items() if value is not None}
+            usual = {"hidden": 64, "depth": 2, "batch_norm": False, "waves": 16, "ranks": 0}
+        chosen = usual | {size: given[size] for size in usual if given.get(size) is not None}
         return cls(activation=activation, dropout=dropout, **chosen)
 
     @property
@@ -86,7 +88,9 @@ def _linear(shape: Shape, sizes: Sizes) -> list[AnyLayer]:
 
 
 def _mlp(shape: Shape, sizes: Sizes) -> list[AnyLayer]:
-    layers: list[AnyLayer] = [Flatten()] if len(shape) > 1 else [Waves(sizes.waves)] if sizes.waves else []
+    layers: list[AnyLayer] = [Flatten()] if len(shape) > 1 else []
+    if sizes.waves and sizes.ranks:
+        layers.append(Waves(sizes.waves, last=sizes.ranks))
     for _ in range(sizes.depth):
         layers += [Dense(sizes.hidden), *sizes.between, *sizes.dropped]
     return layers

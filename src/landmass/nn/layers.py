@@ -42,7 +42,7 @@ class Standardise(Layer, frozen=True, tag="standardise"):
 
 
 class Waves(Layer, frozen=True, tag="waves"):
-    """Each number, and cosines of it: quick changes along a number are hard to learn from the number alone.
+    """All numbers, and cosines of some: quick changes along a number are hard to learn from the number alone.
 
     Numbers are taken as standardised; the normal distribution function brings them to [0, 1], of which the cosines are
     half turns and their multiples.
@@ -50,21 +50,27 @@ class Waves(Layer, frozen=True, tag="waves"):
     Args:
         count: cosines a number.
         smoothness: the amplitude of wave k falls as k to the power of minus this.
+        last: of how many of the last numbers; None is all.
 
     Source: Tancik et al. 2020 (Fourier features); Gorishniy, Rubachev & Babenko 2022 (for tables).
     """
 
     count: int = 16
     smoothness: float = 0.5
+    last: int | None = None
 
     def shape(self, shape: Shape) -> Shape:
-        return *shape[:-1], shape[-1] * (1 + self.count)
+        waved = shape[-1] if self.last is None else self.last
+        if not 0 <= waved <= shape[-1]:
+            raise SettingError(f"an event has {shape[-1]} numbers, and not the last {waved}")
+        return *shape[:-1], shape[-1] + waved * self.count
 
     def __call__(self, weights: Tree, running: Tree, x: Batch, key: Key | None) -> tuple[Batch, Tree]:
         multiples = np.arange(1, self.count + 1)
         amplitude = jnp.asarray(np.sqrt(2.0) * multiples**-self.smoothness, x.dtype)
         each = jnp.asarray(np.pi * multiples, x.dtype)
-        waves = column(amplitude, x)[None] * jnp.cos(column(each, x)[None] * ndtr(x)[:, None])
+        waved = x if self.last is None else x[len(x) - self.last :]
+        waves = column(amplitude, x)[None] * jnp.cos(column(each, x)[None] * ndtr(waved)[:, None])
         return jnp.concatenate([x, waves.reshape(-1, *x.shape[1:])]), running
 
 
