@@ -73,6 +73,7 @@ def test_run_folder_is_complete_and_loads(run_folder: Path):
     assert source["source"] == str(run_folder.parent / "table.csv")
     assert source["test"] is None
     records = [json.loads(line) for line in (run_folder / "progress.jsonl").read_text().splitlines()]
+    assert not any("layers" in record for record in records)
     finished = [record["family"] for record in records if record["kind"] == "finished"]
     assert finished == list(landmass.load(run_folder).rungs_) == ["uniform_box", "gaussian", "stack"]
 
