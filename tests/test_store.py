@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 
 from landmass import StoreError
-from landmass.store import new_folder, read_arrays, read_json, refuse_existing, write_arrays, write_bytes, write_json
+from landmass.store import (
+    new_file,
+    new_folder,
+    read_arrays,
+    read_json,
+    refuse_existing,
+    write_arrays,
+    write_bytes,
+    write_json,
+)
 
 ARRAYS = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b.c": np.array([True, False]), "n": np.int32(7)}
 
@@ -37,6 +46,16 @@ def test_failing_write_leaves_the_old_file(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", full_disk)
     with pytest.raises(StoreError, match=r"cannot write .*a: No space left on device"):
         write_bytes(tmp_path / "a", b"new")
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert contents(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_file_that_is_not_finished_leaves_the_old_one_and_nothing_beside_it(tmp_path, error):
+    write_bytes(tmp_path / "a", b"old")
+    with pytest.raises(error), new_file(tmp_path / "a") as file:
+        file.write(b"ne")
+        raise error
     assert (tmp_path / "a").read_bytes() == b"old"
     assert contents(tmp_path) == ["a"]
 

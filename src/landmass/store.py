@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 import numpy as np
@@ -23,8 +23,15 @@ VERSION = version("landmass")
 """This landmass's version."""
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file so that it is there in full or not at all.
+@contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """Fill a file that takes its name, or another's place, only when it is complete.
+
+    Args:
+        path: the file's name.
+
+    Yields:
+        The file to write into.
 
     Raises:
         StoreError: the file cannot be written; what stood there before still does.
@@ -32,14 +39,21 @@ def write_bytes(path: Path, content: bytes) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with beside.open("wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
-        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that it is there in full or not at all, see `new_file`."""
+    with new_file(path) as file:
+        file.write(content)
 
 
 def write_json(path: Path, value: Any) -> None:

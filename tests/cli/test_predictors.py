@@ -81,6 +81,14 @@ def test_score_of_a_predictor_is_that_of_the_answers(call: Call, predictor: Path
     )
 
 
+def test_score_of_a_set_that_has_no_other_events_says_that_they_were_learned_from(call: Call):
+    fitted = call("fit", "digits", "--n", "200", *QUICK, "--families", "neural_classifier", "--out", "run")
+    assert fitted.code == 0, fitted.err
+    told = "digits: the run has learned from some of these very events"
+    for words in ((), ("--n", "50"), ("--seed", "7", "--rows")):
+        assert told in call("score", "run", "digits", *words).err
+
+
 def test_table_with_a_number_to_predict(call: Call):
     Path("prices.csv").write_text(TABLE)
     assert (

@@ -73,6 +73,7 @@ def test_run_folder_is_complete_and_loads(run_folder: Path):
     assert source["source"] == str(run_folder.parent / "table.csv")
     assert source["test"] is None
     records = [json.loads(line) for line in (run_folder / "progress.jsonl").read_text().splitlines()]
+    assert not any("layers" in record for record in records)
     finished = [record["family"] for record in records if record["kind"] == "finished"]
     assert finished == list(landmass.load(run_folder).rungs_) == ["uniform_box", "gaussian", "stack"]
 
@@ -147,6 +148,17 @@ def test_score_is_the_mean_of_the_rows(call: Call, run_folder: Path):
     assert mean["nats"] == pytest.approx(expected.mean())
     assert mean["se"] == pytest.approx(expected.std(ddof=1) / np.sqrt(200))
     assert text == f"{mean['nats']:.4f} ± {mean['se']:.4f} nats an event: stack, 200 events\n"
+
+
+def test_score_of_events_that_were_learned_from_says_so(call: Call, run_folder: Path, tmp_path: Path, table_text: str):
+    told = f"learned from some of these very events, which makes their score too good; `landmass report {run_folder}`"
+    for run in (run_folder, run_folder / "rungs" / "gaussian"):
+        assert told in call("score", str(run), "table.csv", "--json").err
+    (tmp_path / "new.csv").write_text(table_text + "1,2,x\n")
+    assert "learned" not in call("score", str(run_folder), "new.csv").err
+    call("fit", "moons", "--n", "60", "--families", "uniform_box", "--no-report", "--out", "moons_run")
+    assert "learned" in call("score", "moons_run", "moons", "--n", "60", "--seed", "0").err
+    assert "learned" not in call("score", "moons_run", "moons", "--n", "60").err
 
 
 def test_score_tells_events_of_density_zero(call: Call, run_folder: Path, tmp_path: Path):

@@ -103,6 +103,17 @@ def test_help_imports_nothing_heavy(start):
     assert out.splitlines()[-1] == "[]"
 
 
+def test_list_of_data_sets_imports_nothing_that_computes(start):
+    heavy = ("jax", "sklearn", "pyarrow", "PIL")
+    code = (
+        "import sys; from landmass.cli import main; main(['datasets']);"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    out, err = start(code=code).communicate(timeout=60)
+    assert err == ""
+    assert out.splitlines()[-1] == "[]"
+
+
 def test_import_landmass_imports_neither_jax_nor_numpy(start):
     code = "import sys, landmass; print([name for name in ('jax', 'numpy') if name in sys.modules])"
     assert start(code=code).communicate(timeout=60) == ("[]\n", "")

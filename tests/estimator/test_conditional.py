@@ -6,6 +6,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from scipy import stats
+from sklearn.base import clone
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 import landmass
@@ -199,6 +200,24 @@ def test_saved_estimator_answers_to_the_same_bits(which, request, tmp_path):
     assert loaded.n_parameters_ == model.n_parameters_ > 50
 
 
+@pytest.mark.parametrize(
+    "weight",
+    [{0: 1.0, 1: 5.0}, {np.int64(1): np.float64(5.0)}, {True: 5}, {"1": 5.0}, "balanced", None],
+    ids=["numbers", "NumPy's", "truth values", "words", "balanced", "none"],
+)
+def test_saved_classifier_keeps_its_class_weights(weight, tmp_path):
+    X = np.linspace(-1.0, 1.0, 60)[:, None]
+    kind = type(next(iter(weight))) if isinstance(weight, dict) else int
+    y = (X[:, 0] > 0.5).astype(int).astype(kind)
+    settings = {**QUICK, "hidden": 2, "max_steps": 4}
+    model = NeuralClassifier(class_weight=weight, **settings).fit(X, y)
+    model.save(tmp_path / "saved")
+    loaded = landmass.load(tmp_path / "saved")
+    assert loaded.get_params() == model.get_params()
+    assert loaded._weights(np.array([[0.0], [1.0]])).tolist() == model._weights(np.array([[0.0], [1.0]])).tolist()
+    np.testing.assert_array_equal(clone(loaded).fit(X, y).predict_proba(X), model.predict_proba(X))
+
+
 def test_running_statistics_are_saved_to_the_bit(tmp_path):
     X, y, _ = bells(500)
     model = NeuralClassifier(batch_norm=True, members=2, **{**QUICK, "max_steps": 60}).fit(X, y)
@@ -234,6 +253,9 @@ def test_fit_goes_on_from_a_checkpoint_to_the_same_bits(tmp_path):
     np.testing.assert_array_equal(resumed.predict_proba(X), straight.predict_proba(X))
 
 
+ANSWERS = {"classes": ["a", "b", "c"], "dtype": "<U1", "counts": [1, 2, 3], "weights": None}
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -241,8 +263,11 @@ def test_fit_goes_on_from_a_checkpoint_to_the_same_bits(tmp_path):
         {"layers": []},
         {"layers": [{"layer": "activation", "kind": "tanh"}] * 1000},
         {"head": {"head": "gaussian", "varying": True}},
-        {"answers": {"classes": ["a"], "dtype": "<U1"}},
-        {"answers": {"classes": ["a", "b", "c"], "dtype": "object_of_mine"}},
+        {"answers": {**ANSWERS, "classes": ["a"]}},
+        {"answers": {**ANSWERS, "dtype": "object_of_mine"}},
+        {"answers": {**ANSWERS, "counts": [1, 2]}},
+        {"answers": {**ANSWERS, "weights": [1.0, -2.0, 1.0]}},
+        {"answers": {**ANSWERS, "weights": [0.0, 0.0, 0.0]}},
     ],
 )
 def test_manifest_of_another_model_is_refused(classifier, tmp_path, wrong):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from landmass import DataError
+from landmass import DataError, NeuralClassifier
 from landmass.evaluate.calibration import calibration, reliability
 
 
@@ -27,6 +27,31 @@ def test_error_of_overconfidence_is_the_mean_distance():
     below = probability < 0.9
     found = reliability(probability[below] + 0.1, came[below], "rain", 15)
     assert found.error == pytest.approx(0.1, abs=0.01)
+
+
+def test_events_of_one_probability_share_a_bin_in_whatever_order():
+    probability = np.array([0.1, 0.5, 0.5, 0.5, 0.5, 0.9])
+    for came in ([0, 1, 1, 1, 0, 1], [0, 0, 1, 1, 1, 1], [0, 1, 0, 1, 1, 1]):
+        found = reliability(probability, np.array(came, bool), "rain", 3)
+        assert found.count == (1, 4, 1)
+        assert found.frequency == (0.0, 0.75, 1.0)
+        # One event off by 0.1, four by 0.25, one by 0.1.
+        assert found.error == pytest.approx((0.1 + 4 * 0.25 + 0.1) / 6)
+
+
+def test_bins_of_distinct_probabilities_hold_equally_many():
+    found = reliability(np.linspace(1.0, 0.0, 11), np.arange(11) < 5, "rain", 3)
+    assert found.count == (4, 4, 3)
+    assert found.probability == pytest.approx((0.15, 0.55, 0.9))
+    assert found.frequency == pytest.approx((0.0, 0.5, 1.0))
+
+
+def test_blind_guess_is_off_by_its_distance_from_the_frequency():
+    X, y = np.arange(60.0)[:, None], np.arange(60) % 3 == 0
+    blind = NeuralClassifier(architecture="constant", max_steps=30, random_state=0).fit(X, y)
+    found = calibration(blind, X, y)
+    assert found.count == (60,)
+    assert found.error == pytest.approx(abs(blind.predict_proba(X)[0, 1] - 1 / 3))
 
 
 class Oracle:

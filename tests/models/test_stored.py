@@ -4,20 +4,27 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import landmass
-from landmass.catalog import FAMILIES
+from landmass.catalog import CONDITIONALS, FAMILIES
 from landmass.store import VERSION
 
 STORED = Path(__file__).parents[1] / "stored"
+PREDICTORS = sorted(path.parent for path in STORED.glob("*/*/expected.json"))
+DENSITIES = sorted(set(STORED.glob("*/*")) - set(PREDICTORS))
+
+
+def name_of(path):
+    return f"{path.parent.name} {path.name}"
 
 
 def test_this_release_has_stored_every_family():
-    assert sorted(path.name for path in (STORED / VERSION).iterdir()) == sorted(FAMILIES)
+    assert sorted(path.name for path in (STORED / VERSION).iterdir()) == sorted([*FAMILIES, *CONDITIONALS])
 
 
-@pytest.mark.parametrize("folder", sorted(STORED.glob("*/*")), ids=lambda path: f"{path.parent.name} {path.name}")
+@pytest.mark.parametrize("folder", DENSITIES, ids=name_of)
 def test_stored_model_loads_and_answers_as_it_did(folder):
     model = landmass.load(folder)
     golden = json.loads((folder / "manifest.json").read_text())["golden"]
@@ -28,3 +35,18 @@ def test_stored_model_loads_and_answers_as_it_did(folder):
     assert np.isfinite(
         np.column_stack([np.asarray(column) for column in model.sample(9, random_state=0).columns])
     ).all()
+
+
+@pytest.mark.parametrize("folder", PREDICTORS, ids=name_of)
+def test_stored_predictor_loads_and_answers_as_it_did(folder):
+    model = landmass.load(folder)
+    expected = json.loads((folder / "expected.json").read_text())
+    X, y = expected.pop("X"), np.array(expected.pop("y"))
+    X = pa.table(X) if isinstance(X, dict) else np.array(X, np.uint8)
+    for method, known in expected.items():
+        ask = getattr(model, method)
+        found = ask(X, y) if method == "log_prob" else ask(X)
+        np.testing.assert_allclose(found, known, rtol=1e-4, atol=1e-4, err_msg=method)
+    running = [each for each in model.model_.components.network.running.numbers if each]
+    # They start at 0 and 1: nothing was averaged if they still are.
+    assert running and all(np.abs(each["mean"]).max() > 0.0 for each in running)

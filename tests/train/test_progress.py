@@ -1,10 +1,12 @@
 """Progress: what a log tells of fits that were resumed, rolled back, or chosen among several."""
 
+import json
+
 import msgspec
 import pytest
 
 from landmass import StoreError
-from landmass.train.progress import LayerRecord, Progress, histories
+from landmass.train.progress import LayerRecord, Progress, histories, log_line
 
 
 def test_history_of_several_candidates_is_the_best_ones(tmp_path):
@@ -26,7 +28,7 @@ def test_history_of_several_candidates_is_the_best_ones(tmp_path):
 
 
 def written(folder, *records, more=b""):
-    lines = b"".join(msgspec.json.encode(record) + b"\n" for record in records)
+    lines = b"".join(map(log_line, records))
     (folder / "progress.jsonl").write_bytes(lines + more)
     return histories(folder)
 
@@ -52,3 +54,11 @@ def test_line_under_way_is_left_out_and_a_damaged_one_refused(tmp_path):
         written(tmp_path, record, more=b'{"kind": "adv\n')
     with pytest.raises(StoreError, match="cannot read the progress log"):
         histories(tmp_path / "nothing")
+
+
+def test_layers_are_left_out_where_nobody_watched(tmp_path):
+    plain = Progress("advanced", "it", step=2, loss=1.5)
+    watched = Progress("advanced", "it", step=4, layers=(LayerRecord("dense_1", (1.0, None)),))
+    assert "layers" not in json.loads(log_line(plain))
+    assert json.loads(log_line(watched))["layers"][0]["name"] == "dense_1"
+    assert written(tmp_path, plain, watched) == {"it": (plain, watched)}

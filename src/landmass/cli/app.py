@@ -205,7 +205,7 @@ def fit(
     short_help="How likely are events under a fitted run?",
     help=examples(
         "Print the mean log-density of the events of SOURCE under a run, in nats, with its standard error; or each "
-        "event's own. Events of a built-in data set are drawn afresh.",
+        "event's own. Events of a built-in data set are drawn afresh, where there are others than those learned from.",
         "landmass score runs/table-1 new.csv",
         "landmass score runs/table-1 new.csv --rows | sort -g | head",
         "landmass score runs/table-1 new.csv --rung kernel_density --out scores.parquet",

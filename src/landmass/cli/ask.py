@@ -1,6 +1,7 @@
 """`score`, `sample` and `report`: questions to a run that is there."""
 
 import io
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ import typer
 from pyarrow import csv, parquet
 
 from landmass.catalog import name_of
-from landmass.cli.console import suggest, write_out
+from landmass.cli.console import suggest, tell, write_out
 from landmass.cli.fit import make_report, print_ledger
 from landmass.cli.folder import check_run, load_run
 from landmass.cli.sources import FRESH_SEED, Source, Sources, check_there, read_events, tell_notes
 from landmass.data.builtin.examples import EXAMPLES
-from landmass.data.examples import read_examples
+from landmass.data.dataset import Dataset
+from landmass.data.examples import Examples, read_examples
 from landmass.errors import LandmassError, SettingError, StoreError
 from landmass.estimator.density import DensityEstimator
 from landmass.evaluate.ledger import mean_and_error
@@ -24,7 +26,6 @@ from landmass.ladder import Ladder
 from landmass.ladder.ladder import like
 from landmass.store import read_json, refuse_existing, write_bytes
 from landmass.train.progress import histories
-from landmass.types import LogDensities
 
 
 def score(
@@ -54,7 +55,9 @@ def score(
         raise SettingError("--rows prints CSV and --json one document: choose one of them")
     check_file(out)
     name, model = rung_of(load_run(run), rung)
-    scores = _scores(model, Source(source, n, FRESH_SEED if seed is None else seed))
+    events = _events(model, Source(source, n, FRESH_SEED if seed is None else seed))
+    _tell_if_known(run, source, events)
+    scores = model.score_samples(events) if isinstance(events, Dataset) else model.log_prob(events)
     table = pa.table({"log_density": scores})
     if out is not None:
         write_table(table, out)
@@ -179,16 +182,29 @@ def rung_of(model: Any, wanted: str | None) -> tuple[str, Any]:
     return name, rungs[name]
 
 
-def _scores(model: Any, source: Source) -> LogDensities:
-    """The log-densities of events, or of their answers."""
-    if isinstance(model, DensityEstimator):
-        return model.score_samples(read_events(source)[0])
-    if source.source in EXAMPLES:
-        return model.log_prob(read_events(source)[0])
+def _events(model: Any, source: Source) -> Dataset | Examples:
+    """Events to score, with their answers if a predictor is to be asked."""
+    if isinstance(model, DensityEstimator) or source.source in EXAMPLES:
+        return read_events(source)[0]
     check_there(source.source)
     data = read_examples(source.source, model.data_.schema.names[0], model.inputs_)
     tell_notes(data.name, data.notes)
-    return model.log_prob(data)
+    return data
+
+
+def _tell_if_known(run: Path, source: str, events: Dataset | Examples) -> None:
+    """Say that a run has learned from events, if it was fitted to just these, or to a finite set that they are of."""
+    # A rung stands two folders below its run.
+    folder = next((each for each in (run, run.parent.parent) if (each / "source.json").exists()), None)
+    if folder is None:
+        return
+    fitted = read_json(folder / "source.json", Sources)
+    of_one_set = source == fitted.source and source in EXAMPLES and EXAMPLES[source].finite
+    if of_one_set or events.sha256() == fitted.sha256:
+        tell(
+            f"{source}: the run has learned from some of these very events, which makes their score too good; "
+            f"`landmass report {shlex.quote(str(folder))}` tells the score of those that were kept back"
+        )
 
 
 def _recall(ladder: Ladder, run: Path) -> None:

@@ -9,15 +9,13 @@ from itertools import count
 from pathlib import Path
 from typing import Self
 
-import msgspec
-
 from landmass.cli.console import suggest
 from landmass.cli.sources import Sources
 from landmass.errors import StoreError
 from landmass.estimator.base import Estimator
 from landmass.ladder import Ladder, load
 from landmass.store import new_folder, read_json, write_json
-from landmass.train.progress import Progress
+from landmass.train.progress import Progress, log_line
 
 
 class RunFolder:
@@ -81,7 +79,7 @@ class RunFolder:
             StoreError: the disk is full.
         """
         try:
-            self._log.write(msgspec.json.encode(progress) + b"\n")
+            self._log.write(log_line(progress))
             self._log.flush()
         except OSError as error:
             raise StoreError(f"cannot write {self._log.name}: {error.strerror}") from error

@@ -12,6 +12,7 @@ import numpy as np
 from platformdirs import user_cache_path
 
 from landmass.data.limits import memory
+from landmass.store import make_folder, new_file
 
 # Fewer numbers are decoded faster than anybody notices; and so much disk is taken at most.
 LEAST, MOST = 10_000_000, 4_000_000_000
@@ -54,15 +55,10 @@ def remembered(files: Iterable[Path], settings: object, decode: Callable[[], Dec
 
 
 def _keep(path: Path, pixels: np.ndarray, notes: list[str]) -> None:
-    """Write beside and rename; then drop what was not used for longest, until the rest is small enough."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        with beside.open("wb") as file:
-            np.savez(file, pixels=pixels, notes=np.array(json.dumps(notes)))
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    """Write them; then drop what was not used for longest, until the rest is small enough."""
+    make_folder(path.parent)
+    with new_file(path) as file:
+        np.savez(file, pixels=pixels, notes=np.array(json.dumps(notes)))
     found = sorted((file.stat().st_mtime_ns, file.stat().st_size, file) for file in path.parent.glob("*.npz"))
     left = sum(size for _, size, _ in found)
     for _, size, file in found[:-1]:

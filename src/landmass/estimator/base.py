@@ -175,5 +175,14 @@ def require(estimator: BaseEstimator, setting: str, holds: bool, needed: str) ->
 
 def _settings(estimator: Estimator) -> dict[str, Any]:
     """An estimator's fields as JSON can hold them: no generators, no other estimators."""
-    values = estimator.get_params(deep=False)
+    values = {name: _plain(value) for name, value in estimator.get_params(deep=False).items()}
     return {k: v for k, v in values.items() if isinstance(v, str | int | float | bool | tuple | dict | None)}
+
+
+def _plain(value: Any) -> Any:
+    """A setting without NumPy's types; keys become words, which is all that JSON has."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    return value.item() if isinstance(value, np.generic) else value

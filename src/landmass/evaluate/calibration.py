@@ -38,15 +38,16 @@ class Calibration(msgspec.Struct, frozen=True):
 
 
 def calibration(model: Any, X: Any, y: Any = None, bins: int = BINS) -> Calibration:
-    """Compare a classifier's probabilities with what came, in bins of equally many events.
+    """Compare a classifier's probabilities with what came, in bins of about equally many events.
 
-    With two classes the probability is that of the second one; with more, that of the class thought most likely.
+    Events of the same probability share a bin, so that their order decides nothing. With two classes the probability is
+    that of the second one; with more, that of the class thought most likely.
 
     Args:
         model: anything with `classes_` and `predict_proba`.
         X: held-out events, as `fit` takes them.
         y: their classes, as `fit` takes them.
-        bins: how many.
+        bins: how many at most.
 
     Source: Naeini, Cooper & Hauskrecht 2015; Guo, Pleiss, Sun & Weinberger 2017.
     """
@@ -67,7 +68,7 @@ def calibration_of(
         chances: each event's probabilities.
         classes: what they are of.
         answers: each event's class.
-        bins: how many.
+        bins: how many at most.
     """
     if chances.shape[1] == 2:
         return reliability(chances[:, 1], answers == classes[1], f"{classes.tolist()[1]!r}", bins)
@@ -84,11 +85,15 @@ def reliability(
         probability: one an event.
         came: whether it did.
         of: what the probability is of.
-        bins: how many, of equally many events.
+        bins: how many at most, of about equally many events.
     """
     if len(came) < bins:
         raise DataError(f"{len(came)} events do not fill {bins} bins; give more events, or fewer bins")
-    parts = np.array_split(np.argsort(probability, kind="stable"), bins)
+    _, place, ties = np.unique(probability, return_inverse=True, return_counts=True)
+    # Where a part of the sorted events ends; equal ones go together to where the middle one of them falls.
+    ends = np.cumsum([len(part) for part in np.array_split(probability, bins)])
+    where = np.searchsorted(ends, np.cumsum(ties) - 0.5 * (ties + 1), side="right")[place]
+    parts = [np.flatnonzero(where == filled) for filled in np.unique(where)]
     said = np.array([probability[part].mean() for part in parts])
     found = np.array([came[part].mean() for part in parts])
     count = np.array([len(part) for part in parts])

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from landmass.core.distributions import Mixture
 from landmass.core.heads import Bernoulli, Categorical, ClassHead, Focal, Hinge
 from landmass.data.examples import Answers, Examples, read_examples
-from landmass.errors import DataError, StoreError
+from landmass.errors import DataError, SettingError, StoreError
 from landmass.estimator.base import require
 from landmass.estimator.conditional import ConditionalEstimator
 from landmass.store import parse_json
@@ -32,10 +32,14 @@ class Classes(msgspec.Struct, forbid_unknown_fields=True):
     Args:
         classes: in the order of their numbers.
         dtype: of an array of them.
+        counts: events of each that the fit saw.
+        weights: what `class_weight` maps each class to, None where it is silent; None if it is no mapping.
     """
 
     classes: list[str | float | int | bool]
     dtype: str
+    counts: list[int]
+    weights: list[float | None] | None
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -112,7 +116,7 @@ class NeuralClassifier(ClassifierMixin, ConditionalEstimator):
             )
         if self.head == "bernoulli" and len(self.classes_) > 2:
             raise DataError(f"the bernoulli head tells two classes apart, and there are {len(self.classes_)}")
-        self._class_weights = self._weigh(np.unique(answers, return_counts=True)[1])
+        self._weigh(np.unique(answers, return_counts=True)[1])
 
     def _coded(self, answers: Answers) -> Float[np.ndarray, "events 1"]:
         places = {each: i for i, each in enumerate(self.classes_.tolist())}
@@ -129,25 +133,28 @@ class NeuralClassifier(ClassifierMixin, ConditionalEstimator):
         weights = () if self.class_weight is None else tuple(self._class_weights.tolist())
         return ConditionalLoss(self.label_smoothing, weights, self._changes)
 
-    def _weigh(self, counts: Shaped[np.ndarray, " classes"]) -> Float[np.ndarray, " classes"]:
-        """How much an event of each class counts: 1 on average."""
-        known = self.classes_.tolist()
-        if self.class_weight is None:
-            return np.ones(len(counts))
+    def _weigh(self, counts: Shaped[np.ndarray, " classes"]) -> None:
+        """Learn how much an event of each class counts: 1 on average."""
+        self._counts, known = counts, self.classes_.tolist()
+        weights = np.ones(len(known))
         if self.class_weight == "balanced":
             weights = 1.0 / np.maximum(counts, 1)
-        else:
+        elif isinstance(self.class_weight, Mapping):
             unknown = set(self.class_weight) - set(known)
             require(self, "class_weight", not unknown, f"of the classes {known}")
             weights = np.array([float(self.class_weight.get(each, 1.0)) for each in known])
         require(self, "class_weight", float(weights @ counts) > 0.0, "above 0 for some class of the data")
-        return weights * counts.sum() / (weights @ counts)
+        self._class_weights = weights * counts.sum() / (weights @ counts)
 
     def _golden_answers(self, rng: np.random.Generator) -> Float[np.ndarray, " events"]:
         return (np.arange(8) % len(self.classes_)).astype(np.float64)
 
     def _save_answers(self) -> Classes:
-        return Classes(self.classes_.tolist(), self.classes_.dtype.str)
+        known, given = self.classes_.tolist(), self.class_weight
+        weights = None
+        if isinstance(given, Mapping):
+            weights = [float(given[each]) if each in given else None for each in known]
+        return Classes(known, self.classes_.dtype.str, self._counts.tolist(), weights)
 
     def _load_answers(self, saved: msgspec.Raw, path: Path) -> None:
         found = parse_json(saved, Classes, path)
@@ -157,6 +164,15 @@ class NeuralClassifier(ClassifierMixin, ConditionalEstimator):
             raise StoreError(f"{path}: the classes are not of type {found.dtype}: {error}") from error
         if len(set(found.classes)) < 2:
             raise StoreError(f"{path}: a classifier has two classes or more, not {found.classes}")
+        try:
+            if found.weights is not None:
+                # Keys in JSON are words, and classes may be numbers.
+                given = zip(found.classes, found.weights, strict=True)
+                self.class_weight = {each: weight for each, weight in given if weight is not None}
+                self._check_settings()
+            self._weigh(np.array(found.counts))
+        except (SettingError, ValueError, OverflowError) as error:
+            raise StoreError(f"{path}: the counts and weights are not those of the classes: {error}") from error
 
     def _check_settings(self) -> None:
         super()._check_settings()

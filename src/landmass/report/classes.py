@@ -148,10 +148,10 @@ def _reliability(axes: Axes, found: Classified, theme: Theme) -> None:
     least = 0.0 if len(found.classes) == 2 else min(float(said.min()), float(low.min()))
     axes.set_xlim(least - 0.03, 1.03)
     axes.set_ylim(least - 0.03, 1.03)
-    some = f"{n.min():,}" if n.min() == n.max() else f"{n.min():,} or {n.max():,}"
-    axes.set_title(
-        f"{len(n)} bins of {some} events: expected calibration error {of.error:.3f}", fontsize=8.5, color=theme.quiet
-    )
+    some = f"{n.min():,}" if n.min() == n.max() else f"{n.min():,} to {n.max():,}"
+    bins = "One bin" if len(n) == 1 else f"{len(n)} bins"
+    told = f"{bins} of {some} events: expected calibration error {of.error:.3f}"
+    axes.set_title(told, fontsize=8.5, color=theme.quiet)
     axes.set_xlabel(f"probability of {_likeliest(found)}")
     axes.set_ylabel("how often it came")
 

@@ -98,10 +98,12 @@ def sureness(m: Answered) -> list[str]:
     """Whether probabilities, or intervals, hold what they say."""
     found = m.answers
     if isinstance(found, Classified) and found.calibration is not None:
+        many = len(found.calibration.count)
+        bins = "one bin of all events" if many == 1 else f"{many} bins of about equally many events"
         return [
-            f"Events of probability p should come with frequency p. In {len(found.calibration.count)} bins of equally "
-            f"many events the two are {found.calibration.error:.3f} apart on average; if every probability were right, "
-            f"chance alone would part them by about {expected_error(found.calibration):.3f}."
+            f"Events of probability p should come with frequency p. In {bins} the two are "
+            f"{found.calibration.error:.3f} apart on average; if every probability were right, chance alone would part "
+            f"them by about {expected_error(found.calibration):.3f}."
         ]
     if isinstance(found, Estimated):
         low, high = found.interval(0.9).T

@@ -74,6 +74,12 @@ def silent(progress: Progress) -> None:
     """Listen to nothing."""
 
 
+def log_line(record: Progress) -> bytes:
+    """A record as a line of a run's log; where nobody watched the layers, it does not speak of them."""
+    told = record if record.layers else {name: value for name, value in vars(record).items() if name != "layers"}
+    return msgspec.json.encode(told) + b"\n"
+
+
 def histories(path: Path) -> dict[str, tuple[Progress, ...]]:
     """The training history of each rung, from a run's progress log: of several candidates, the best one's.
 

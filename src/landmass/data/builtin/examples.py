@@ -1,102 +1,10 @@
-"""Examples with known chances: what a predictor should say of each is known exactly."""
+"""Examples to predict from, by name: most with known chances, so that the right answer is known exactly."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
-import numpy as np
-from jaxtyping import Float, Shaped
-
-from landmass.data.builtin.land import Land
-from landmass.data.builtin.portraits import portraits
-from landmass.data.features import Table
-from landmass.data.images import Images, from_array
-
-
-class Made(NamedTuple):
-    """Examples that were made.
-
-    Args:
-        inputs: what a predictor is given.
-        answers: what it is to predict.
-        target: what the answers are called.
-        chances: the exact probability of each class given the event, classes in sorted order; None if unknown.
-    """
-
-    inputs: Table | Images
-    answers: Shaped[np.ndarray, " events"]
-    target: str
-    chances: Float[np.ndarray, "events classes"] | None
-
-
-# What a title's holders do as they visit more often: five titles subscribe, five are annoyed.
-TITLES = {
-    **dict.fromkeys(("analyst", "baker", "editor", "nurse", "teacher"), 1.0),
-    **dict.fromkeys(("clerk", "driver", "judge", "pilot", "smith"), -1.0),
-}
-
-# The visits at which all titles are as likely to subscribe as not, and what a visit more does to the log-odds.
-MIDDLE, SLOPE = 10.0, 0.9
-
-
-def visitors(n: int, seed: int) -> Made:
-    """Visitors of a site: their job title and number of visits, and whether they subscribe.
-
-    Neither tells anything alone: half of the titles subscribe as they come more often, the other half do not.
-
-    Args:
-        n: how many.
-        seed: seed of the draw.
-    """
-    rng = np.random.default_rng(seed)
-    title = rng.choice(list(TITLES), n)
-    visits = rng.integers(0, 21, n).astype(float)
-    way = np.array([TITLES[each] for each in title.tolist()])
-    chance = 1.0 / (1.0 + np.exp(-SLOPE * way * (visits - MIDDLE)))
-    answers = np.where(rng.random(n) < chance, "yes", "no")
-    table = Table({"job_title": title.astype(object), "site_visits": visits})
-    return Made(table, answers, "subscribes", np.column_stack([1.0 - chance, chance]))
-
-
-def land_and_sea(n: int, seed: int) -> Made:
-    """Places uniform on the world map, and whether there is land.
-
-    Args:
-        n: how many.
-        seed: seed of the draw.
-    """
-    places = np.random.default_rng(seed).uniform((-180.0, -90.0), (180.0, 90.0), (n, 2))
-    is_land = Land().contains(places)
-    table = Table({"longitude": places[:, 0], "latitude": places[:, 1]})
-    chances = np.column_stack([is_land, ~is_land]).astype(float)
-    return Made(table, np.where(is_land, "land", "sea"), "place", chances)
-
-
-def smiles(n: int, seed: int) -> Made:
-    """Drawn faces, a quarter of them partly hidden, and whether they smile, a twentieth of it told wrongly.
-
-    Args:
-        n: how many.
-        seed: seed of the draw.
-    """
-    images = portraits(n, seed=seed, label_noise=0.05, occlusion=0.25)
-    chance = np.asarray(images.labels["smiling_chance"])
-    return Made(images, np.asarray(images.labels["smiling"]), "smiling", np.column_stack([1.0 - chance, chance]))
-
-
-def digits(n: int, seed: int) -> Made:
-    """Handwritten digits of 8×8 pixels, from scikit-learn; random ones of its 1,797.
-
-    Args:
-        n: how many.
-        seed: seed of the draw.
-    """
-    from sklearn.datasets import load_digits
-
-    images, label = (np.asarray(part) for part in load_digits(return_X_y=True))
-    chosen = np.random.default_rng(seed).permutation(len(label))[:n]
-    grey = np.round(images[chosen].reshape(-1, 8, 8) * (255.0 / 16.0)).astype(np.uint8)
-    return Made(from_array(grey, name="digits"), label[chosen], "digit", None)
+if TYPE_CHECKING:
+    from landmass.data.builtin.makers import Made
 
 
 @dataclass(frozen=True)
@@ -105,20 +13,27 @@ class BuiltInExamples:
 
     Args:
         description: one line for a list of data sets.
-        make: makes so many examples from a seed.
+        maker: the function of `makers` that makes them.
         n: how many to make unless told otherwise.
         finite: whether there are no others.
     """
 
     description: str
-    make: Callable[[int, int], Made]
+    maker: str
     n: int
     finite: bool = False
 
+    def make(self, n: int, seed: int) -> "Made":
+        """Make so many examples from a seed."""
+        # Tables and images take a second to import: a list of data sets needs neither.
+        from landmass.data.builtin import makers
+
+        return getattr(makers, self.maker)(n, seed)
+
 
 EXAMPLES = {
-    "visitors": BuiltInExamples("job title × site visits -> subscribes; their interaction decides", visitors, 10_000),
-    "land_and_sea": BuiltInExamples("places on the world map -> land or sea", land_and_sea, 20_000),
-    "portraits": BuiltInExamples("drawn faces -> smiling or not; some hidden, some told wrongly", smiles, 10_000),
-    "digits": BuiltInExamples("handwritten digits of 8×8 pixels -> 0 to 9", digits, 1_797, True),
+    "visitors": BuiltInExamples("job title × site visits -> subscribes; their interaction decides", "visitors", 10_000),
+    "land_and_sea": BuiltInExamples("places on the world map -> land or sea", "land_and_sea", 20_000),
+    "portraits": BuiltInExamples("drawn faces -> smiling or not; some hidden, some told wrongly", "smiles", 10_000),
+    "digits": BuiltInExamples("handwritten digits of 8×8 pixels -> 0 to 9", "digits", 1_797, True),
 }
