@@ -8,12 +8,20 @@ import numpy as np
 import pytest
 
 from landmass import SettingError
-from landmass.nn.architectures import ARCHITECTURES, Sizes, by_name
+from landmass.nn.architectures import ARCHITECTURES, by_name
 from landmass.nn.base import Drawn, blank, events_of, laid
 from landmass.nn.layers import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, Pool
 from landmass.nn.network import AnyLayer, Network, Residual, names, shapes
 
-SIZES = Sizes(8, 2, Activation("relu"), batch_norm=True, dropout=0.1, waves=4, ranks=2)
+SIZES = {
+    "hidden": 8,
+    "depth": 2,
+    "activation": Activation("relu"),
+    "batch_norm": True,
+    "dropout": 0.1,
+    "waves": 4,
+    "ranks": 2,
+}
 IMAGES = np.random.default_rng(0).standard_normal((4, 12, 10, 3)).astype(np.float32)
 
 

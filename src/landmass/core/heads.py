@@ -11,6 +11,7 @@ from abc import abstractmethod
 import jax
 import jax.numpy as jnp
 import msgspec
+import numpy as np
 from jax.scipy.special import logsumexp, ndtr
 from jaxtyping import Array, Float
 
@@ -25,9 +26,16 @@ LOG_2PI = math.log(2.0 * math.pi)
 # Least scale of a bump, in standard deviations of the answers, so that none becomes a spike on one event.
 LEAST_SCALE = 1e-3
 
+# Events that a class counts besides those it has, where nothing is known of an event (Krichevsky & Trofimov 1981).
+PRIOR_EVENTS = 0.5
+
 
 class Head(msgspec.Struct, frozen=True, tag_field="head", forbid_unknown_fields=True):
-    """Base of all heads. A temperature above 1 makes them less certain, in all that they are asked."""
+    """Base of all heads. A temperature above 1 makes them less certain, in all that they are asked.
+
+    Each has a floor too, a wide distribution of answers, a share of which is mixed in so that no answer is almost
+    impossible.
+    """
 
     @property
     @abstractmethod
@@ -41,6 +49,23 @@ class Head(msgspec.Struct, frozen=True, tag_field="head", forbid_unknown_fields=
     @abstractmethod
     def draw(self, outputs: Outputs, key: Key, temperature: Temperature = 1.0) -> Answers:
         """A random answer for each event."""
+
+    @abstractmethod
+    def floor_log_probs(self, outputs: Outputs, y: Answers) -> Answers:
+        """Log-density of each answer under the floor, in nats."""
+
+    @abstractmethod
+    def floor_draw(self, outputs: Outputs, key: Key) -> Answers:
+        """A random answer of the floor for each event."""
+
+    @abstractmethod
+    def blind(self, y: Float[np.ndarray, " events"], weight: Float[np.ndarray, " events"]) -> list[float]:
+        """The outputs that suit all answers best, if nothing is known of an event.
+
+        Args:
+            y: answers.
+            weight: how much each counts.
+        """
 
     @property
     def needs_temperature(self) -> bool:
@@ -79,6 +104,16 @@ class ClassHead(Head, frozen=True):
     def draw(self, outputs: Outputs, key: Key, temperature: Temperature = 1.0) -> Answers:
         return jax.random.categorical(key, self.logits(outputs) / temperature).astype(outputs.dtype)
 
+    def floor_log_probs(self, outputs: Outputs, y: Answers) -> Answers:
+        return jnp.full_like(y, -math.log(self.classes))
+
+    def floor_draw(self, outputs: Outputs, key: Key) -> Answers:
+        return jax.random.randint(key, outputs.shape[:1], 0, self.classes).astype(outputs.dtype)
+
+    def blind(self, y: Float[np.ndarray, " events"], weight: Float[np.ndarray, " events"]) -> list[float]:
+        counts = np.bincount(y.astype(int), weight, self.classes) + PRIOR_EVENTS
+        return np.log(counts / counts.sum()).tolist()
+
     def smoothed(self, outputs: Outputs, y: Answers, share: float) -> Answers:
         """The losses if a share of the labels were drawn anew, each class as likely as any other."""
         if share == 0.0:
@@ -104,6 +139,10 @@ class Bernoulli(ClassHead, frozen=True, tag="bernoulli"):
 
     def logits(self, outputs: Outputs) -> Float[Array, "events classes"]:
         return jnp.concatenate([jnp.zeros_like(outputs), outputs], axis=-1)
+
+    def blind(self, y: Float[np.ndarray, " events"], weight: Float[np.ndarray, " events"]) -> list[float]:
+        first, second = super().blind(y, weight)
+        return [second - first]
 
 
 class Focal(ClassHead, frozen=True, tag="focal"):
@@ -136,7 +175,10 @@ class Hinge(ClassHead, frozen=True, tag="hinge"):
 
 
 class NumberHead(Head, frozen=True):
-    """Base of the heads whose answers are numbers; the base measure is length. The temperature scales distances."""
+    """Base of the heads whose answers are numbers; the base measure is length. The temperature scales distances.
+
+    The floor is a Laplace distribution around the expected answer, as wide as the answers of all events.
+    """
 
     @abstractmethod
     def mean(self, outputs: Outputs) -> Answers:
@@ -145,6 +187,16 @@ class NumberHead(Head, frozen=True):
     @abstractmethod
     def cdf(self, outputs: Outputs, y: Answers, temperature: Temperature = 1.0) -> Answers:
         """The chance of an answer below y."""
+
+    def floor_log_probs(self, outputs: Outputs, y: Answers) -> Answers:
+        return -jnp.abs(y - self.mean(outputs)) - math.log(2.0)
+
+    def floor_draw(self, outputs: Outputs, key: Key) -> Answers:
+        return self.mean(outputs) + jax.random.laplace(key, outputs.shape[:1])
+
+    def floor_cdf(self, outputs: Outputs, y: Answers) -> Answers:
+        """The chance of an answer below y under the floor."""
+        return laplace_cdf(y - self.mean(outputs))
 
 
 class LocationScale(NumberHead, frozen=True):
@@ -171,6 +223,9 @@ class LocationScale(NumberHead, frozen=True):
         """The bump's."""
         return temperature * (positive(outputs[:, 1]) if self.varying else jnp.ones_like(outputs[:, 0]))
 
+    def _with_scale(self, loc: float, scale: float) -> list[float]:
+        return [loc, raw_of(scale)] if self.varying else [loc]
+
 
 class Gaussian(LocationScale, frozen=True, tag="gaussian"):
     """A normal distribution; with one scale for all events its loss is half the squared error."""
@@ -181,6 +236,9 @@ class Gaussian(LocationScale, frozen=True, tag="gaussian"):
 
     def cdf(self, outputs: Outputs, y: Answers, temperature: Temperature = 1.0) -> Answers:
         return ndtr((y - outputs[:, 0]) / self.scale(outputs, temperature))
+
+    def blind(self, y: Float[np.ndarray, " events"], weight: Float[np.ndarray, " events"]) -> list[float]:
+        return self._with_scale(*moments(y, weight))
 
     def draw(self, outputs: Outputs, key: Key, temperature: Temperature = 1.0) -> Answers:
         return outputs[:, 0] + self.scale(outputs, temperature) * jax.random.normal(key, outputs.shape[:1])
@@ -193,10 +251,13 @@ class Laplace(LocationScale, frozen=True, tag="laplace"):
         scale = self.scale(outputs, temperature)
         return -jnp.abs(y - outputs[:, 0]) / scale - jnp.log(2.0 * scale)
 
+    def blind(self, y: Float[np.ndarray, " events"], weight: Float[np.ndarray, " events"]) -> list[float]:
+        order = np.argsort(y)
+        middle = float(y[order][np.searchsorted(np.cumsum(weight[order]), 0.5 * weight.sum())])
+        return self._with_scale(middle, float(np.average(np.abs(y - middle), weights=weight)))
+
     def cdf(self, outputs: Outputs, y: Answers, temperature: Temperature = 1.0) -> Answers:
-        away = (y - outputs[:, 0]) / self.scale(outputs, temperature)
-        tail = 0.5 * jnp.exp(-jnp.abs(away))
-        return jnp.where(away < 0.0, tail, 1.0 - tail)
+        return laplace_cdf((y - outputs[:, 0]) / self.scale(outputs, temperature))
 
     def draw(self, outputs: Outputs, key: Key, temperature: Temperature = 1.0) -> Answers:
         return outputs[:, 0] + self.scale(outputs, temperature) * jax.random.laplace(key, outputs.shape[:1])
@@ -237,6 +298,10 @@ class GaussianMixture(NumberHead, frozen=True, tag="gaussian_mixture"):
         at, wide = (jnp.take_along_axis(each, chosen, axis=1)[:, 0] for each in (loc, scale))
         return at + wide * jax.random.normal(noise, at.shape)
 
+    def blind(self, y: Float[np.ndarray, " events"], weight: Float[np.ndarray, " events"]) -> list[float]:
+        mean, spread = moments(y, weight)
+        return [*[0.0] * self.components, *[mean] * self.components, *[raw_of(spread)] * self.components]
+
     def _bumps(self, outputs: Outputs, temperature: Temperature) -> tuple[Array, Array, Array]:
         weight, loc, raw = jnp.split(outputs, 3, axis=-1)
         return jax.nn.log_softmax(weight), loc, temperature * positive(raw)
@@ -245,7 +310,28 @@ class GaussianMixture(NumberHead, frozen=True, tag="gaussian_mixture"):
 AnyHead = Categorical | Bernoulli | Focal | Hinge | Gaussian | Laplace | GaussianMixture
 
 
+# softplus(v + log(e - 1)) is 1 at v = 0.
+_AT_ONE = 0.541324854612918
+
+
 def positive(raw: Array) -> Array:
     """A scale from any number: 1 at zero."""
-    # softplus(v + log(e - 1)) is 1 at v = 0.
-    return LEAST_SCALE + (1.0 - LEAST_SCALE) * jax.nn.softplus(raw + 0.541324854612918)
+    return LEAST_SCALE + (1.0 - LEAST_SCALE) * jax.nn.softplus(raw + _AT_ONE)
+
+
+def raw_of(scale: float) -> float:
+    """The number that `positive` makes a scale of."""
+    above = max(scale - LEAST_SCALE, LEAST_SCALE) / (1.0 - LEAST_SCALE)
+    return float(np.log(np.expm1(above))) - _AT_ONE
+
+
+def moments(y: Float[np.ndarray, " events"], weight: Float[np.ndarray, " events"]) -> tuple[float, float]:
+    """Mean and standard deviation."""
+    mean = float(np.average(y, weights=weight))
+    return mean, float(np.sqrt(np.average((y - mean) ** 2, weights=weight)))
+
+
+def laplace_cdf(z: Answers) -> Answers:
+    """The chance of a number below z, of scale 1 around zero."""
+    tail = 0.5 * jnp.exp(-jnp.abs(z))
+    return jnp.where(z < 0.0, tail, 1.0 - tail)

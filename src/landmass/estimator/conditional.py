@@ -7,43 +7,39 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, cast, get_args
 
-import equinox as eqx
 import jax
-import jax.numpy as jnp
 import msgspec
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 from sklearn.utils.validation import check_is_fitted
 
 from landmass.core.capabilities import Likelihood, likelihood
-from landmass.core.distributions import Mixture
-from landmass.core.heads import AnyHead
 from landmass.core.many import in_blocks, log_prob
 from landmass.data.batches import split_rows
 from landmass.data.dataset import Dataset
-from landmass.data.examples import Answers, Examples, Inputs, fit_inputs, read_examples, read_inputs
+from landmass.data.examples import Answers, Examples, fit_inputs, read_examples, read_inputs
 from landmass.data.features import Features, Table
 from landmass.data.images import Images
 from landmass.data.schema import Schema
 from landmass.errors import DataError, SettingError, StoreError
 from landmass.estimator.base import GOLDEN_EVENTS, Estimator, require
-from landmass.nn.architectures import Sizes, by_name
+from landmass.nn.architectures import by_name
 from landmass.nn.augment import Change
 from landmass.nn.base import Drawn, Make, blank
 from landmass.nn.layers import Activation
 from landmass.nn.network import AnyLayer, Network, shapes
-from landmass.store import parse_json, read_arrays, write_arrays
+from landmass.store import parse_json, write_arrays
 from landmass.train import loop
 from landmass.train.checkpoint import NOWHERE, Checkpoint
-from landmass.train.conditional import Conditional, ConditionalLoss, members, outputs, watch_of
+from landmass.train.conditional import FLOOR, Conditional, ConditionalLoss, begun, members, watch_of
 from landmass.train.descent import gradient, parted
 from landmass.train.learner import Learner
 from landmass.train.optimisers import OPTIMISERS
 from landmass.train.progress import Listener, Progress, silent
 from landmass.train.rows import Coordinates
 from landmass.train.temperature import tempered
-from landmass.train.trees import filled, named_arrays
-from landmass.types import LogDensities
+from landmass.train.trees import named_arrays
+from landmass.types import Key, LogDensities
 
 Architecture = Literal["constant", "linear", "mlp", "cnn", "resnet"]
 Activations = Literal["linear", "relu", "leaky_relu", "silu", "gelu", "tanh", "sigmoid"]
@@ -51,44 +47,24 @@ Activations = Literal["linear", "relu", "leaky_relu", "silu", "gelu", "tanh", "s
 # How often a training of full length looks at the validation score.
 LOOKS = 20
 
-# The most steps that are taken unless more are asked for.
-MOST_STEPS = 20_000
+# The fewest steps and the most that are taken unless others are asked for; a step with images takes far longer.
+LEAST_STEPS, LEAST_STEPS_OF_IMAGES, MOST_STEPS = 2_000, 500, 20_000
 
 # Decay of the running average of the weights.
 AVERAGE = 0.99
-
-# The most numbers of one event: a larger one was never fitted.
-MOST_NUMBERS = 100_000_000
-
-
-class SavedNetwork(msgspec.Struct, forbid_unknown_fields=True):
-    """What the manifest says of a saved model.
-
-    Args:
-        inputs: how events become numbers.
-        layers: of the network.
-        head: the distribution that its outputs are of.
-        answers: what the family knows of the answers.
-        sha256: of `weights.safetensors`.
-    """
-
-    inputs: Inputs
-    layers: tuple[AnyLayer, ...]
-    head: AnyHead
-    answers: msgspec.Raw
-    sha256: str
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class ConditionalEstimator(Estimator, ABC):
     """Base of the estimators of p(y | x): a network trained by stochastic gradients of a head's loss.
 
-    Training keeps the running average of the weights that scored best on validation, and then chooses the temperature
-    by which the network is to be less certain, or more, on the same events.
+    Training keeps the running average of the weights that scored best on validation, and then chooses on the same
+    events the temperature by which the network is to be less certain, or more, and the small share of a wide
+    distribution that is mixed in so that no answer is almost impossible.
 
     Args:
         architecture: the network's layers by name, or one by one; None takes `mlp` for columns and `cnn` for images.
-            `constant` looks at nothing: it learns how frequent the answers are.
+            `constant` looks at nothing, and says how frequent the answers are, without training.
         hidden: units of each hidden layer of `mlp`, 64 if None; channels of the first layers of the others, 16 if None.
         depth: hidden layers of `mlp`, 2 if None; blocks of the others, 3 if None or fewer in small images, each half as
             large as the last.
@@ -101,7 +77,8 @@ class ConditionalEstimator(Estimator, ABC):
         schedule: how the learning rate falls.
         weight_decay: share of the weights, biases apart, that a step of learning rate 1 would take off them; None takes
             one that suits the optimiser, which is none but for adamw, lion and muon.
-        max_steps: the most training steps; None takes twice the number of events to the power of 0.75.
+        max_steps: the most training steps; None takes twice the number of events to the power of 0.75, from 2,000 (of
+            images from 500) to 20,000.
         batch_size: events a step and member.
         patience: looks at the validation score without improvement after which training stops; there are 20.
         members: networks trained side by side; their densities are averaged.
@@ -177,7 +154,8 @@ class ConditionalEstimator(Estimator, ABC):
         except loop.Diverged as error:
             self.history_ = error.outcome.history
             raise
-        self.model_: Any = tempered(outcome.model, held_out)
+        blind = self.architecture == "constant" and not self._head.needs_temperature
+        self.model_: Any = outcome.model if blind else tempered(outcome.model, held_out)
         self.history_ = outcome.history
         return self
 
@@ -267,10 +245,13 @@ class ConditionalEstimator(Estimator, ABC):
         return usual if self.augment is None else tuple(self.augment)
 
     def _learner(self, z: Coordinates) -> Learner:
-        steps = self.max_steps or min(int(2 * z.n**0.75), MOST_STEPS)
+        least = LEAST_STEPS_OF_IMAGES if len(self.inputs_.shape) == 3 else LEAST_STEPS
+        steps = self.max_steps or int(np.clip(2 * z.n**0.75, least, MOST_STEPS))
+        # The start of a network that looks at nothing is its end.
+        steps = 0 if self.architecture == "constant" else steps
         chosen = OPTIMISERS[self.optimiser]
         return gradient(
-            lambda key: self._members(Drawn(np.random.default_rng(np.asarray(jax.random.key_data(key))))),
+            lambda key: self._begin(key, *z.whole),
             self._loss(),
             chosen.transformation,
             learning_rate=self.learning_rate or chosen.learning_rate,
@@ -285,21 +266,24 @@ class ConditionalEstimator(Estimator, ABC):
             watch=watch_of(self._members(blank)) if self.watch else None,
         )
 
+    def _begin(self, key: Key, answers: Float[np.ndarray, "events 1"], weight: Float[np.ndarray, " events"]) -> Any:
+        """Members that have learned nothing but how the answers are spread."""
+        fresh = self._members(Drawn(np.random.default_rng(np.asarray(jax.random.key_data(key)))))
+        return begun(fresh, self._head.blind(answers[:, 0], weight))
+
     def _members(self, make: Make) -> Conditional:
         """Fresh members, as one whose arrays carry a leading axis of members."""
         shape, outputs = self.inputs_.shape, self._head.outputs
-        if self.architecture is None or isinstance(self.architecture, str):
-            name = self.architecture or ("cnn" if len(shape) == 3 else "mlp")
-            given = vars(self) | {"ranks": self.inputs_.ranks}
-            sizes = Sizes.suiting(name, shape, given, Activation(self.activation), self.dropout)
-            layers = by_name(name, shape, outputs, sizes)
-        else:
-            layers = tuple(self.architecture)
+        layers = self.architecture
+        if layers is None or isinstance(layers, str):
+            given = vars(self) | {"ranks": self.inputs_.ranks, "activation": Activation(self.activation)}
+            layers = by_name(layers, shape, outputs, given)
         layers = (*self.inputs_.layers, *layers)
         ends = shapes(layers, shape)[-1]
         if ends != (outputs,):
             raise SettingError(f"the architecture ends in {ends}; its last layer must give {outputs} numbers here")
-        return members(layers, shape, self._head, self.members, make)
+        blind = self.architecture == "constant"
+        return members(layers, shape, self._head, self.members, make, floor=0.0 if blind else FLOOR)
 
     def _encoded(self, inputs: Table | Images) -> Shaped[np.ndarray, "events ..."]:
         """Events to answer for, as the network has them."""
@@ -337,22 +321,9 @@ class ConditionalEstimator(Estimator, ABC):
         self.inputs_ = inputs
         self.n_features_in_ = len(inputs.columns) if isinstance(inputs, Features) else math.prod(inputs.shape)
         self._load_answers(saved.answers, folder / "manifest.json")
-        arrays = read_arrays(folder / "weights.safetensors", saved.sha256)
-        try:
-            if self._head != head:
-                raise ValueError(f"its head is {head}, and its answers make {self._head}")
-            if not 0 < math.prod(inputs.shape) <= MOST_NUMBERS or min(inputs.shape) < 1:
-                raise ValueError(f"events of shape {inputs.shape} are not to be had")
-            ends = shapes(saved.layers, inputs.shape)[-1]
-            if ends != (head.outputs,):
-                raise ValueError(f"they end in {ends}, and the head takes {head.outputs}")
-            components = members(saved.layers, inputs.shape, head, self.members, blank)
-            # Layers are only followed once their weights are known to be there, which bounds what they can ask for.
-            found = filled(Mixture(jnp.zeros(self.members), components), arrays, folder)
-            with np.errstate(all="ignore"):
-                eqx.filter_eval_shape(outputs, found, jax.ShapeDtypeStruct((1, *inputs.shape), np.float32))
-        except (SettingError, TypeError, ValueError, ArithmeticError, IndexError, RecursionError) as error:
-            raise StoreError(f"{folder}: the saved layers do not make a network: {error}") from error
+        if self._head != head:
+            raise StoreError(f"{folder}: the head is {head}, and the answers make {self._head}")
+        found = read_members(saved, self.members, folder)
         self.model_, self.history_ = found, ()
 
     def _describe(self, train: Examples, validation: Examples) -> None:

@@ -184,8 +184,4 @@ class NeuralClassifier(ClassifierMixin, ConditionalEstimator):
 
 def _probabilities(model: Mixture, context: Array) -> Float[Array, "events classes"]:
     """The members' average."""
-
-    def of_one(part: Any) -> Array:
-        return part.head.probabilities(part.outputs(context), part.temperature.numbers)
-
-    return jnp.mean(eqx.filter_vmap(of_one)(model.components), axis=0)
+    return jnp.mean(eqx.filter_vmap(lambda part: part.probabilities(context))(model.components), axis=0)

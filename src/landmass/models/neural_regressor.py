@@ -43,7 +43,7 @@ class NeuralRegressor(RegressorMixin, ConditionalEstimator):
     Args:
         head: `gaussian`, `laplace` and `mixture` (of five Gaussians) give each event its own scale. `squared_error` is
             a Gaussian with one scale for all events, and `absolute_error` a Laplace distribution with one: minus their
-            log-densities are these errors, but for a factor and a constant.
+            log-densities, which training lowers, are these errors, but for a factor and a constant.
     """
 
     head: Literal["gaussian", "laplace", "mixture", "squared_error", "absolute_error"] = "gaussian"
@@ -127,11 +127,10 @@ def _mean(model: Mixture, context: Array) -> Float[Array, " events"]:
 def _quantiles(model: Mixture, context: Array, shares: Array) -> Float[Array, "events quantiles"]:
     """Where the members' average distribution reaches given chances, by halving."""
     outputs = eqx.filter_vmap(lambda part: part.outputs(context))(model.components)
-    parts: Any = model.components
-    temperature, head = parts.temperature.numbers, parts.head
 
     def below(y: Array) -> Array:
-        return jnp.mean(jax.vmap(lambda one, t: head.cdf(one, y, t))(outputs, temperature), axis=0)
+        each = eqx.filter_vmap(lambda part, one: part.below(one, y))(model.components, outputs)
+        return jnp.mean(each, axis=0)
 
     def of_one(share: Array) -> Array:
         def halve(_: Any, ends: tuple[Array, Array]) -> tuple[Array, Array]:

@@ -31,17 +31,13 @@ class Sizes(NamedTuple):
     ranks: int
 
     @classmethod
-    def suiting(
-        cls, name: str, shape: Shape, given: Mapping[str, Any], activation: Activation, dropout: float
-    ) -> "Sizes":
+    def suiting(cls, name: str, shape: Shape, given: Mapping[str, Any]) -> "Sizes":
         """Sizes as given, and what suits an architecture and events of a shape where they are None.
 
         Args:
             name: of the architecture.
             shape: of one event.
-            given: settings, of which `hidden`, `depth`, `batch_norm`, `waves` and `ranks` are looked at.
-            activation: see above.
-            dropout: see above.
+            given: the sizes by name, and whatever else.
         """
         if name in ("cnn", "resnet"):
             depth = min(3, halvings_of(shape)) if len(shape) == 3 else 3
@@ -49,7 +45,7 @@ class Sizes(NamedTuple):
         else:
             usual = {"hidden": 64, "depth": 2, "batch_norm": False, "waves": 16, "ranks": 0}
         chosen = usual | {size: given[size] for size in usual if given.get(size) is not None}
-        return cls(activation=activation, dropout=dropout, **chosen)
+        return cls(activation=given["activation"], dropout=given["dropout"], **chosen)
 
     @property
     def between(self) -> list[AnyLayer]:
@@ -66,17 +62,18 @@ class Sizes(NamedTuple):
         return [Conv(channels, stride=stride, bias=not self.batch_norm), *self.between]
 
 
-def by_name(name: str, shape: Shape, outputs: int, sizes: Sizes) -> tuple[Layer, ...]:
+def by_name(name: str | None, shape: Shape, outputs: int, given: Mapping[str, Any]) -> tuple[Layer, ...]:
     """The layers of an architecture.
 
     Args:
-        name: a key of `ARCHITECTURES`.
+        name: a key of `ARCHITECTURES`; None takes `cnn` for images and `mlp` for others.
         shape: of one event.
         outputs: numbers that come out.
-        sizes: what it leaves open.
+        given: `Sizes` by name, and whatever else; see `Sizes.suiting`.
     """
+    name = name or ("cnn" if len(shape) == 3 else "mlp")
     # Before it has learned, a network says nearly the same of every event.
-    return (*ARCHITECTURES[name](shape, sizes), Dense(outputs, gain=0.1))
+    return (*ARCHITECTURES[name](shape, Sizes.suiting(name, shape, given)), Dense(outputs, gain=0.1))
 
 
 def _constant(shape: Shape, sizes: Sizes) -> list[AnyLayer]:

@@ -16,10 +16,14 @@ from landmass.core.heads import Head
 from landmass.nn.augment import Change, augmented
 from landmass.nn.base import Layer, Make
 from landmass.nn.inside import Told, passes, tell, weights_of
+from landmass.nn.layers import Dense
 from landmass.nn.network import Network, Running
 from landmass.train.rows import Batch
 from landmass.train.watch import Watch
 from landmass.types import Key, Scalar
+
+# The floor's share before validation has chosen it.
+FLOOR = 0.01
 
 
 class Conditional(AbstractDensity):
@@ -28,11 +32,13 @@ class Conditional(AbstractDensity):
     Args:
         network: from an event to the head's numbers.
         temperature: how much less certain to be than the network; validation chooses it.
+        floor: share of the head's floor in the mixture with it; validation chooses it.
         head: which distribution the numbers are of.
     """
 
     network: Network
     temperature: Running
+    floor: Running
     head: Head = eqx.field(static=True)
 
     def log_prob(self, x: Array, context: Context = None) -> Scalar:
@@ -40,14 +46,38 @@ class Conditional(AbstractDensity):
 
     def log_probs(self, x: Array, context: Context = None) -> Float[Array, " events"]:
         """Log-densities of answers, shape (events, 1), each given its own event of the context."""
-        return self.head.log_probs(self.outputs(context), x[:, 0], self.temperature.numbers)
+        return mixed_log_probs(self.head, self.outputs(context), x[:, 0], self.temperature.numbers, self.floor.numbers)
 
     def sample(self, key: Key, context: Context = None) -> Array:
-        return self.head.draw(self.outputs(None if context is None else context[None]), key, self.temperature.numbers)
+        outputs = self.outputs(None if context is None else context[None])
+        choose, floor, noise = jax.random.split(key, 3)
+        low = jax.random.bernoulli(choose, self.floor.numbers)
+        drawn = self.head.draw(outputs, noise, self.temperature.numbers)
+        return jnp.where(low, self.head.floor_draw(outputs, floor), drawn)
+
+    def probabilities(self, context: Context) -> Float[Array, "events classes"]:
+        """Of each class; the head is of classes."""
+        head: Any = self.head
+        found = head.probabilities(self.outputs(context), self.temperature.numbers)
+        return (1.0 - self.floor.numbers) * found + self.floor.numbers / head.classes
+
+    def below(self, outputs: Array, y: Array) -> Float[Array, " events"]:
+        """The chance of an answer below y, given what the network said; the head is of numbers."""
+        head: Any = self.head
+        found = head.cdf(outputs, y, self.temperature.numbers)
+        return (1.0 - self.floor.numbers) * found + self.floor.numbers * head.floor_cdf(outputs, y)
 
     def outputs(self, context: Context) -> Float[Array, "events outputs"]:
         """The network's, in test mode."""
         return self.network(_given(context))
+
+
+def mixed_log_probs(
+    head: Head, outputs: Array, y: Array, temperature: Scalar, floor: Scalar
+) -> Float[Array, " events"]:
+    """Log-densities of answers under a head at a temperature, with a share of its floor mixed in."""
+    own = jnp.log1p(-floor) + head.log_probs(outputs, y, temperature)
+    return jnp.logaddexp(own, jnp.log(floor) + head.floor_log_probs(outputs, y))
 
 
 @dataclass(frozen=True)
@@ -84,10 +114,29 @@ def _given(context: Context) -> Float[Array, "events ..."]:
     return context.astype(jnp.float32)
 
 
-def members(layers: Sequence[Layer], shape: tuple, head: Head, members: int, make: Make) -> Conditional:
+def members(
+    layers: Sequence[Layer], shape: tuple, head: Head, members: int, make: Make, floor: float = FLOOR
+) -> Conditional:
     """Members side by side, as one whose arrays carry a leading axis."""
-    made = [Conditional(Network.fresh(layers, shape, make), Running(make(1.0, ())), head) for _ in range(members)]
-    return jax.tree.map(_stacked, *made)
+
+    def fresh() -> Conditional:
+        return Conditional(Network.fresh(layers, shape, make), Running(make(1.0, ())), Running(make(floor, ())), head)
+
+    return jax.tree.map(_stacked, *[fresh() for _ in range(members)])
+
+
+def begun(models: Conditional, outputs: Sequence[float]) -> Conditional:
+    """The same members, which say of every event nearly what some outputs say, if their last layer has a bias.
+
+    Args:
+        models: fresh members.
+        outputs: what to say.
+    """
+    if not isinstance(models.network.layers[-1], Dense):
+        return models
+    bias = models.network.weights[-1]["bias"]
+    start = jnp.broadcast_to(jnp.asarray(outputs, bias.dtype), bias.shape)
+    return eqx.tree_at(lambda model: model.network.weights[-1]["bias"], models, start)
 
 
 def _stacked(*leaves: Any) -> Any:

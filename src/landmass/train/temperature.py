@@ -1,25 +1,28 @@
-"""Temperature: how much less certain than its training, or more, a conditional density is to be."""
+"""Temperature and floor: how much less certain than its training, or more, a conditional density is to be."""
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
-from scipy.optimize import minimize_scalar
+from jaxtyping import Array, Float
+from scipy.optimize import minimize
 
 from landmass.core.distributions import Mixture
 from landmass.core.heads import Head
 from landmass.core.many import in_blocks
-from landmass.train.conditional import outputs
+from landmass.train.conditional import FLOOR, mixed_log_probs, outputs
 from landmass.train.rows import Coordinates
 from landmass.types import Scalar
 
 # How much more or less certain a network may be made, and how many events' weight a temperature of 1 has in it.
 TEMPERATURES, PRIOR_EVENTS = (0.01, 20.0), 2.0
 
+# The floor's share, and how many events both it and the rest have besides those that they explain.
+FLOORS, FLOOR_EVENTS = (1e-6, 0.5), 0.5
+
 
 def tempered(model: Mixture, held_out: Coordinates) -> Mixture:
-    """A model at the temperature under which held-out answers are most likely.
+    """A model at the temperature, and with the share of the floor, under which held-out answers are most likely.
 
     Args:
         model: members, whose densities are averaged.
@@ -33,18 +36,24 @@ def tempered(model: Mixture, held_out: Coordinates) -> Mixture:
     found, y = jnp.asarray(in_blocks(outputs, model, context)), jnp.asarray(answers[:, 0])
     share = jnp.asarray(weight / held_out.total, jnp.float32)
 
-    def cost(log_t: float) -> float:
-        # A prior of a few events keeps a small part from being sure of itself.
-        prior = 0.0 if head.needs_temperature else PRIOR_EVENTS * log_t**2 / len(answers)
-        return prior - float(_score(head, found, y, share, jnp.exp(jnp.float32(log_t))))
+    def cost(logs: Float[np.ndarray, " 2"]) -> float:
+        # Priors of a few events keep a small part from being sure of itself.
+        temperature, floor = np.exp(logs)
+        prior = 0.0 if head.needs_temperature else PRIOR_EVENTS * logs[0] ** 2
+        prior -= FLOOR_EVENTS * (logs[1] + np.log1p(-floor))
+        return prior / len(y) - float(_score(head, found, y, share, jnp.float32(temperature), jnp.float32(floor)))
 
-    best = minimize_scalar(cost, bounds=tuple(np.log(TEMPERATURES)), method="bounded", options={"xatol": 1e-3})
-    temperature = jnp.full(found.shape[1], np.exp(best.x), jnp.float32)  # pyright: ignore[reportAttributeAccessIssue]
-    return eqx.tree_at(lambda m: m.components.temperature.numbers, model, temperature)
+    bounds = np.log([TEMPERATURES, FLOORS])
+    # The best of a few temperatures is near enough to go down from.
+    starts = np.linspace(*bounds[0], 12) if head.needs_temperature else [0.0]
+    start = min(([log_t, np.log(FLOOR)] for log_t in starts), key=lambda each: cost(np.array(each)))
+    best = minimize(cost, start, method="Nelder-Mead", bounds=bounds, options={"xatol": 1e-3, "fatol": 1e-7})
+    chosen = [jnp.full(found.shape[1], each, jnp.float32) for each in np.exp(best.x)]
+    return eqx.tree_at(lambda m: (m.components.temperature.numbers, m.components.floor.numbers), model, chosen)
 
 
 @eqx.filter_jit
-def _score(head: Head, outputs: Array, y: Array, share: Array, temperature: Array) -> Scalar:
-    """Mean log-density of answers, each with its share, under the members' average, at a temperature."""
-    each = jax.vmap(lambda one: head.log_probs(one, y, temperature), in_axes=1)(outputs)
+def _score(head: Head, outputs: Array, y: Array, share: Array, temperature: Array, floor: Array) -> Scalar:
+    """Mean log-density of answers, each with its share, under the members' average."""
+    each = jax.vmap(lambda one: mixed_log_probs(head, one, y, temperature, floor), in_axes=1)(outputs)
     return share @ jax.nn.logsumexp(each, axis=0) - jnp.log(len(each))
