@@ -322,3 +322,37 @@ def test_gain_is_over_the_best_rung_below():
     assert lines["histogram"].nats < lines["kernel_density"].nats < lines["gaussian"].nats
     expected = lines["kernel_density"].nats - lines["gaussian"].nats
     assert lines["kernel_density"].gain == pytest.approx(expected, abs=1e-12)
+
+
+def test_ladder_that_is_given_its_events_back_has_the_fitted_ones_parts_and_scores(ladder, saved, events):
+    loaded = landmass.load(saved).recall(events)
+    for part in ("train_", "validation_", "test_"):
+        np.testing.assert_array_equal(getattr(loaded, part).X, getattr(ladder, part).X)
+    assert loaded.entropy_ == ladder.entropy_
+    for name, scores in ladder.test_scores_.items():
+        np.testing.assert_allclose(loaded.test_scores_[name], scores, rtol=1e-5, atol=1e-5)
+
+
+def test_predictor_that_is_given_its_examples_back_knows_its_test_events(tmp_path):
+    quick = landmass.NeuralClassifier(max_steps=4, hidden=2, random_state=0)
+    examples, test = landmass.examples("visitors", n=60), landmass.examples("visitors", n=30, seed=1)
+    fitted = Ladder([quick]).fit(examples, test=test)
+    fitted.save(tmp_path / "run")
+    loaded = landmass.load(tmp_path / "run").recall(examples, test=test)
+    assert loaded.test_.answers.tolist() == fitted.test_.answers.tolist()
+    with pytest.raises(DataError, match=r"test events were given apart; give test=…"):
+        loaded.recall(examples)
+    with pytest.raises(DataError, match="had 30 test events, and these are 60"):
+        loaded.recall(examples, test=examples)
+    with pytest.raises(DataError, match=r"no column 'subscribes'"):
+        loaded.recall(landmass.read("moons", n=60), test=test)
+
+
+def test_other_events_are_not_taken_for_a_ladders_own(saved, events):
+    loaded = landmass.load(saved)
+    with pytest.raises(DataError, match=r"as landmass\.read\(…\) reads them"):
+        loaded.recall("visitors")
+    with pytest.raises(DataError, match="of the same data; leave out test=…"):
+        loaded.recall(events, test=events)
+    with pytest.raises(DataError, match=f"was fitted to {len(events)} events, and these are 50"):
+        loaded.recall(landmass.read("moons", n=50))

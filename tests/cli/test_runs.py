@@ -211,9 +211,10 @@ def test_a_report_that_fails_is_told_and_the_run_is_saved(call: Call, monkeypatc
     assert landmass.load("runs/table-1").best_ == "gaussian"
 
 
-def test_a_missing_report_is_made_anew(call: Call, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("test", [(), ("--test", "table.csv")], ids=["of the same data", "given apart"])
+def test_a_missing_report_is_made_anew(call: Call, monkeypatch: pytest.MonkeyPatch, test: tuple[str, ...]):
     report_module(monkeypatch, short_report)
-    fitted = call("fit", "table.csv", *QUICK)
+    fitted = call("fit", "table.csv", *QUICK, *test)
     first, second = call("report", "runs/table-1"), call("report", "runs/table-1")
     assert first.code == second.code == 0
     assert first.out == second.out

@@ -114,9 +114,13 @@ def test_ladder_that_was_read_back_makes_a_report_without_its_events(land, tmp_p
     assert "in the sea" in page and "likelihood of a data set" not in page
 
 
-def test_ladder_that_was_read_back_with_its_events_says_the_same(one, tmp_path):
-    one[0].save(tmp_path / "run")
-    data = landmass.read(np.random.default_rng(0).normal(size=(300, 1)))
-    page = write_report(landmass.load(tmp_path / "run"), tmp_path / "report", data=data).read_text()
+@pytest.mark.parametrize("apart", [False, True], ids=["of the same data", "given apart"])
+def test_ladder_that_was_read_back_with_its_events_says_the_same(tmp_path, apart):
+    rng = np.random.default_rng(0)
+    events, test = rng.normal(size=(300, 1)), rng.normal(size=(100, 1)) if apart else None
+    fitted = landmass.Ladder(CHEAP).fit(events, test=test)
+    fitted.save(tmp_path / "run")
+    loaded = landmass.load(tmp_path / "run").recall(events, test=test)
+    pages = [write_report(each, tmp_path / "report").read_text() for each in (fitted, loaded)]
     sentences = r"<p[^>]*>([^<]*)</p>"
-    assert re.findall(sentences, page) == re.findall(sentences, one[2])
+    assert re.findall(sentences, pages[0]) == re.findall(sentences, pages[1])

@@ -23,7 +23,6 @@ from landmass.errors import LandmassError, SettingError, StoreError
 from landmass.estimator.density import DensityEstimator
 from landmass.evaluate.ledger import mean_and_error
 from landmass.ladder import Ladder
-from landmass.ladder.ladder import like
 from landmass.store import read_json, refuse_existing, write_bytes
 from landmass.train.progress import histories
 
@@ -215,13 +214,9 @@ def _recall(ladder: Ladder, run: Path) -> None:
     if sources.from_stdin:
         raise StoreError(f"{run} has no report, and none can be made: its data came from standard input")
     try:
-        data, test = sources.read()
+        ladder.recall(*sources.read())
     except LandmassError as error:
         raise StoreError(f"{run} has no report, and none can be made: {error}") from error
-    rows = ladder.split_
-    ladder.train_, ladder.validation_ = data.take(rows.train), data.take(rows.validation)
-    ladder.test_ = data.take(rows.test) if test is None else like(test, data)
-    ladder.test_scores_ = {name: rung.log_densities(ladder.test_) for name, rung in ladder.rungs_.items()}
     for name, history in histories(run).items():
         if name in ladder.rungs_:
             ladder.rungs_[name].history_ = history

@@ -126,6 +126,34 @@ class Ladder(DensityMixin, BaseEstimator):
             self.save_into(run)
         return self
 
+    def recall(self, X: Any, test: Any = None) -> Self:
+        """Give a ladder that was read back its events, so that a report can show what they tell.
+
+        Args:
+            X: the events that it was fitted to, as `fit` takes them.
+            test: the held-out events, if `fit` was given such.
+
+        Raises:
+            DataError: they are others.
+        """
+        check_is_fitted(self, "rungs_")
+        knows = isinstance(X, Examples) or (isinstance(X, str) and X in EXAMPLES)
+        data, rows = _read(X, None if knows else self.target_), self.split_
+        if isinstance(data, Examples) != (self.target_ is not None):
+            needed = "landmass.read" if self.target_ is None else "landmass.examples"
+            raise DataError(f"the ladder was fitted to other events; give those, as {needed}(…) reads them")
+        if (test is None) != bool(len(rows.test)):
+            given = "of the same data; leave out" if test is not None else "given apart; give"
+            raise DataError(f"the ladder's test events were {given} test=…")
+        if len(data) != sum(map(len, rows)):
+            raise DataError(f"the ladder was fitted to {sum(map(len, rows))} events, and these are {len(data)}")
+        held_out = data.take(rows.test) if test is None else like(test, data)
+        if len(held_out) != self.ledger_.n["test"]:
+            raise DataError(f"the ladder had {self.ledger_.n['test']} test events, and these are {len(held_out)}")
+        self.train_, self.validation_, self.test_ = data.take(rows.train), data.take(rows.validation), held_out
+        self.test_scores_ = {name: rung.log_densities(held_out) for name, rung in self.rungs_.items()}
+        return self
+
     @available_if(_answers("score_samples"))
     def score_samples(self, X: Any) -> LogDensities:
         """Log-density of each event under the last rung, the stack, in nats, in the units of the data."""

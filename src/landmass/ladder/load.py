@@ -21,7 +21,7 @@ def load(path: str | Path) -> Any:
         path: what `save` or `landmass fit` wrote.
 
     Returns:
-        A `Ladder` (without its events), or the estimator.
+        A `Ladder` without its events, which `recall` gives back, or the estimator.
 
     Raises:
         StoreError: the folder does not hold what its manifest says.
@@ -41,5 +41,5 @@ def load(path: str | Path) -> Any:
         raise StoreError(f"{path}: the ledger prefers {ledger.best!r}, and there is no such rung")
     ladder.split_ = Split(*(np.array(part, int) for part in (rows.train, rows.validation, rows.test)))
     ladder.ledger_, ladder.best_, ladder.failed_ = ledger, ledger.best, ledger.failed
-    ladder.target_ = manifest.target
+    ladder.target_, ladder.entropy_ = manifest.target, ledger.true_entropy
     return ladder

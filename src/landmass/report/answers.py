@@ -142,15 +142,14 @@ class Answered(Shown):
         return self.events.inputs if self.events is not None and isinstance(self.events.inputs, Images) else None
 
 
-def measure_answers(ladder: Ladder, data: Examples | None = None) -> Answered:
+def measure_answers(ladder: Ladder) -> Answered:
     """Measure what a report of predictors shows.
 
     Args:
         ladder: fitted, or read back.
-        data: for a ladder that was read back, the examples that it was fitted to.
     """
     last: ConditionalEstimator = ladder.last_
-    events = _events(ladder, data)
+    events: Examples | None = getattr(ladder, "test_", None)
     curves = {name: _curve(rung) for name, rung in ladder.rungs_.items() if name != "constant"}
     rows = np.arange(0 if events is None else len(events))
     return Answered(
@@ -168,15 +167,6 @@ def measure_answers(ladder: Ladder, data: Examples | None = None) -> Answered:
         answers=None if events is None else _answers(last, events),
         training=diagnose(last.history_) if last.history_ else None,
     )
-
-
-def _events(ladder: Ladder, data: Examples | None) -> Examples | None:
-    """The held-out events, where they are at hand."""
-    if hasattr(ladder, "test_"):
-        return ladder.test_
-    if data is None or not len(ladder.split_.test):
-        return None
-    return data.take(ladder.split_.test)
 
 
 def _answers(model: Any, events: Examples) -> Classified | Estimated | None:

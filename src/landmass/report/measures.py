@@ -110,16 +110,15 @@ class Measures(Shown):
         return len(self.schema.columns)
 
 
-def measure(ladder: Ladder, data: Dataset | None = None) -> Measures:
+def measure(ladder: Ladder) -> Measures:
     """Measure what a report shows.
 
     Args:
         ladder: fitted, or read back.
-        data: for a ladder that was read back, the events it was fitted to.
     """
     rungs, ledger, last = ladder.rungs_, ladder.ledger_, ladder.last_
     schema = last.data_.schema
-    known, parts = _events(ladder, data)
+    known, parts = _events(ladder)
     whole = None if parts is None else np.concatenate([part.X for part in parts])[:MOST_EVENTS]
     low_dim = len(schema.columns) <= 2
     draws = None
@@ -167,14 +166,10 @@ def score_all(rungs: dict[str, DensityEstimator], X: HostEvents) -> Scores:
     return scores
 
 
-def _events(ladder: Ladder, data: Dataset | None) -> tuple[Truth | None, tuple[Dataset, ...] | None]:
+def _events(ladder: Ladder) -> tuple[Truth | None, tuple[Dataset, ...] | None]:
     """The truth, where it is known, and the training, validation and test events, where they are at hand."""
     if hasattr(ladder, "train_"):
         return ladder.train_.truth, (ladder.train_, ladder.validation_, ladder.test_)
-    if data is not None:
-        rows = ladder.split_
-        parts = tuple(data.take(part) for part in (rows.train, rows.validation, rows.test))
-        return data.truth, parts
     ledger = ladder.ledger_
     if ledger.data in DATASETS and ledger.true_entropy is not None:
         return truth(ledger.data), None

@@ -4,11 +4,8 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from typing import Any, cast
 
-from landmass.data.dataset import Dataset
-from landmass.data.examples import Examples
-from landmass.errors import DataError, StoreError
+from landmass.errors import StoreError
 from landmass.ladder import Ladder
 from landmass.models.uniform_box import UniformBox
 from landmass.report import charts, maps, predictions, samples, sections, story, verdict
@@ -22,35 +19,30 @@ from landmass.store import write_bytes
 MOST_ROWS = 12
 
 
-def write_report(ladder: Ladder, folder: str | Path, *, data: Dataset | Examples | None = None) -> Path:
+def write_report(ladder: Ladder, folder: str | Path) -> Path:
     """Write a ladder's report: `report.html`, which needs no other file, and its pictures in `figures/`.
 
     Args:
-        ladder: fitted, or read back from its run folder.
+        ladder: fitted, or read back from its run folder. Until `recall` gives it its events, the report leaves out what
+            needs them: of densities the data itself, the product of likelihoods, the likelihood's peak, the training
+            curves; of predictors their answers.
         folder: where to write; made if it is not there.
-        data: for a ladder that was read back, the events it was fitted to, or the examples. Without them the report
-            leaves out what needs them: of densities the data itself, the product of likelihoods, the likelihood's
-            peak, the training curves; of predictors their answers.
 
     Returns:
         The path of the page.
 
     Raises:
-        DataError: `data` is of the other kind.
         StoreError: the folder cannot be written.
     """
     folder = Path(folder)
-    if data is not None and isinstance(data, Examples) != (ladder.target_ is not None):
-        needed = "landmass.read" if ladder.target_ is None else "landmass.examples"
-        raise DataError(f"the report needs the events that the ladder was fitted to, as {needed}(…) reads them")
     try:
         (folder / "figures").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"cannot write {folder}: {error.strerror or error}") from error
     if ladder.target_ is None:
-        body = _body(measure(ladder, cast(Any, data)), folder / "figures")
+        body = _body(measure(ladder), folder / "figures")
     else:
-        body = predictions.body(measure_answers(ladder, cast(Any, data)), folder / "figures")
+        body = predictions.body(measure_answers(ladder), folder / "figures")
     page = Template(_resource("page.html")).substitute(
         title=escape(ladder.ledger_.data), style=_resource("page.css"), body=body
     )
