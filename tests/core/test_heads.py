@@ -94,6 +94,47 @@ def test_drawn_classes_come_as_often_as_they_are_likely(head):
     assert stats.chisquare(counts, expected * counts.sum() / expected.sum()).pvalue > 1e-6
 
 
+@pytest.mark.parametrize("head", NUMBERS, ids=str)
+def test_floor_of_numbers_is_a_wide_laplace_distribution_around_the_mean(head):
+    out, y = outputs(head), RNG.standard_normal(N)
+    wide = stats.laplace(np.asarray(head.mean(out), float))
+    np.testing.assert_allclose(head.floor_log_probs(out, jnp.asarray(y, jnp.float32)), wide.logpdf(y), atol=1e-5)
+    np.testing.assert_allclose(head.floor_cdf(out, jnp.asarray(y, jnp.float32)), wide.cdf(y), atol=1e-6)
+    drawn = np.asarray(head.floor_draw(jnp.tile(out[:1], (20_000, 1)), jax.random.key(0)))
+    assert stats.kstest(drawn, stats.laplace(wide.mean()[0]).cdf).pvalue > 1e-6
+
+
+@pytest.mark.parametrize("head", CLASSES, ids=str)
+def test_floor_of_classes_holds_all_alike(head):
+    out = outputs(head, 20_000)
+    np.testing.assert_allclose(np.exp(head.floor_log_probs(out, jnp.zeros(20_000))), 1.0 / head.classes, rtol=1e-6)
+    counts = np.bincount(np.asarray(head.floor_draw(out, jax.random.key(0))).astype(int), minlength=head.classes)
+    assert stats.chisquare(counts).pvalue > 1e-6
+
+
+@pytest.mark.parametrize("head", NUMBERS[:4], ids=str)
+def test_no_outputs_suit_all_numbers_better_than_the_blind_ones(head):
+    rng = np.random.default_rng(2)
+    y, weight = rng.gamma(2.0, size=400), rng.uniform(0.5, 2.0, 400)
+    answers, share = jnp.asarray(y, jnp.float32), weight / weight.sum()
+
+    def score(outputs):
+        return float(share @ np.asarray(head.log_probs(jnp.tile(jnp.asarray(outputs, jnp.float32), (400, 1)), answers)))
+
+    blind = np.array(head.blind(y, weight))
+    for i in range(len(blind)):
+        for step in (-0.1, 0.1):
+            assert score(blind) > score(blind + step * np.eye(len(blind))[i]) - 1e-6
+
+
+@pytest.mark.parametrize("head", CLASSES, ids=str)
+def test_blind_outputs_of_classes_are_their_frequencies_with_half_an_event_more_of_each(head):
+    y, weight = np.array([0.0, 1.0, 1.0, 1.0]), np.array([1.0, 2.0, 1.0, 1.0])
+    blind = jnp.asarray(head.blind(y, weight), jnp.float32)[None]
+    expected = np.array([1.5, 4.5, 0.5, 0.5])[: head.classes]
+    np.testing.assert_allclose(head.probabilities(blind)[0], expected / expected.sum(), rtol=1e-5)
+
+
 def test_losses_that_people_know_by_name():
     y = jnp.asarray(RNG.standard_normal(N), jnp.float32)
     guess = outputs(Gaussian(varying=False))

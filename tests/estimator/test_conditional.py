@@ -149,7 +149,8 @@ def test_members_average_their_probabilities():
         hidden = z @ weights[0][0] + weights[0][1]
         logits = (hidden / (1.0 + np.exp(-hidden))) @ weights[1][0] + weights[1][1]
         chances = np.exp(logits / float(parts.temperature.numbers[i]))
-        each.append(chances / chances.sum(1, keepdims=True))
+        floor = float(parts.floor.numbers[i])
+        each.append((1.0 - floor) * chances / chances.sum(1, keepdims=True) + floor / 3)
     np.testing.assert_allclose(model.predict_proba(X), np.mean(each, 0), atol=1e-5)
     assert np.abs(each[0] - each[1]).max() > 1e-3
 

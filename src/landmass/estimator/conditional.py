@@ -23,6 +23,7 @@ from landmass.data.images import Images
 from landmass.data.schema import Schema
 from landmass.errors import DataError, SettingError, StoreError
 from landmass.estimator.base import GOLDEN_EVENTS, Estimator, require
+from landmass.estimator.saved_network import SavedNetwork, read_members
 from landmass.nn.architectures import by_name
 from landmass.nn.augment import Change
 from landmass.nn.base import Drawn, Make, blank

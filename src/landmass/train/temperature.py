@@ -45,7 +45,7 @@ def tempered(model: Mixture, held_out: Coordinates) -> Mixture:
 
     bounds = np.log([TEMPERATURES, FLOORS])
     # The best of a few temperatures is near enough to go down from.
-    starts = np.linspace(*bounds[0], 12) if head.needs_temperature else [0.0]
+    starts = np.linspace(bounds[0, 0], bounds[0, 1], 12) if head.needs_temperature else [0.0]
     start = min(([log_t, np.log(FLOOR)] for log_t in starts), key=lambda each: cost(np.array(each)))
     best = minimize(cost, start, method="Nelder-Mead", bounds=bounds, options={"xatol": 1e-3, "fatol": 1e-7})
     chosen = [jnp.full(found.shape[1], each, jnp.float32) for each in np.exp(best.x)]
