@@ -127,7 +127,7 @@ class ConditionalEstimator(Estimator, ABC):
     batch_size: int = 256
     patience: int = 4
     members: int = 1
-    augment: tuple[Change, ...] | None = None
+    augment: Sequence[Change] | None = None
     watch: bool = False
     validation_fraction: float = 0.1
     random_state: int | None = None
