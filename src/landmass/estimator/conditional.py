@@ -249,7 +249,8 @@ class ConditionalEstimator(Estimator, ABC):
 
     def _coordinates(self, part: Examples) -> Coordinates:
         answers = self._coded(part.answers)
-        return Coordinates.of(answers, self._weights(answers), self._encoded(part.inputs))
+        log_det = np.full(len(answers), self._log_det)
+        return Coordinates.of(answers, self._weights(answers), self._encoded(part.inputs), log_det)
 
     def _weights(self, answers: Float[np.ndarray, "events 1"]) -> Float[np.ndarray, " events"]:
         """How much each event counts."""

@@ -166,7 +166,7 @@ def measure_answers(ladder: Ladder, data: Examples | None = None) -> Answered:
         rows=ladder.split_.test if len(ladder.split_.test) == len(rows) else rows,
         scores=np.empty(0) if events is None else last.log_prob(events),
         answers=None if events is None else _answers(last, events),
-        training=diagnose(last.history_) if last.history_ else None,
+        training=diagnose(last) if last.history_ else None,
     )
 
 
