@@ -15,6 +15,7 @@ from landmass.catalog import CONDITIONALS, FAMILIES, family, name_of
 from landmass.cli.console import suggest
 from landmass.errors import SettingError
 from landmass.models.stack import Stack
+from landmass.nn.network import AnyLayer
 
 WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", types.NoneType: "none"}
 
@@ -87,12 +88,16 @@ def spell(kind: Any) -> str:
     Args:
         kind: an annotation.
     """
+    if kind == AnyLayer:
+        return "a layer of landmass.nn"
     if get_origin(kind) in (Union, types.UnionType):
         return " or ".join(spell(part) for part in get_args(kind))
     if get_origin(kind) is Literal:
         return " or ".join(repr(choice) for choice in get_args(kind))
-    if get_origin(kind) is tuple:
+    if get_origin(kind) in (tuple, Sequence):
         return "a list, each " + spell(get_args(kind)[0])
+    if get_origin(kind) is Mapping:
+        return "a number for each, by name"
     return WORDS.get(kind, str(kind).replace("landmass.estimator.density.", ""))
 
 
