@@ -134,6 +134,38 @@ def test_settings_of_a_family_choose_it_over_what_suits_the_answers(call: Call):
     assert list(landmass.load("run").rungs_["mlp"].classes_) == list(range(7))
 
 
+def test_rung_that_is_told_nothing_says_so(call: Call, predictor: Path):
+    pictures("new", 3)
+    told = "constant answers: it is told nothing of an event, and says the same of all"
+    assert told in call("predict", str(predictor), "new", "--rung", "constant").err
+    assert told not in call("predict", str(predictor), "new", "--rung", "neural_classifier").err
+
+
+def test_events_and_answers_come_from_standard_input_too(call: Call, tmp_path: Path):
+    Path("prices.csv").write_text(TABLE)
+    landmass.NeuralClassifier(hidden=2, max_steps=2).fit("prices.csv", "colour").save("model")
+    for words in (("predict", "model", "-"), ("score", "model", "-", "--rows"), ("inspect", "model", "-")):
+        piped = call(*words, stdin=TABLE)
+        assert piped.code == 0, piped.err
+        assert piped.out == call(*(word.replace("-", "prices.csv") if word == "-" else word for word in words)).out
+    assert "stdin is empty" in call("predict", "model", "-").err
+
+
+def test_inspection_of_a_model_without_a_record_shows_its_layers(call: Call):
+    Path("prices.csv").write_text(TABLE)
+    landmass.NeuralRegressor(hidden=2, max_steps=2).fit("prices.csv", "price").save("model")
+    answer = call("inspect", "model")
+    assert answer.code == 0
+    assert "dense_1" in answer.out
+    assert "model has no record of its training" in answer.err
+
+
+def test_settings_of_predictors_are_told_in_words(call: Call):
+    told = call("families", "neural_classifier").out
+    assert "or a list, each a layer of landmass.nn or none" in told
+    assert "collections" not in told
+
+
 def test_killed_fit_of_a_predictor_goes_on_to_the_same_weights(call: Call, predictor: Path, monkeypatch):
     pictures()
     from landmass.train.checkpoint import Checkpoint

@@ -95,8 +95,8 @@ class Coordinates:
         """
         everything = z, np.ones(len(z)) if weight is None else weight
         total = float(everything[1].sum())
-        known = log_det is not None and total > 0.0 and bool(np.isfinite(log_det).all())
-        mean = float(everything[1] @ log_det) / total if known else None
+        known = None if log_det is None or not total or not np.isfinite(log_det).all() else log_det
+        mean = None if known is None else float(everything[1] @ known) / total
         return cls(lambda: iter([everything]), len(z), total, z.shape[1], everything, context, mean)
 
     @property
