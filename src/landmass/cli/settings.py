@@ -66,7 +66,7 @@ def estimators(families: str | None, assignments: Sequence[str], *, predict: boo
             raise SettingError(f"--set speaks of {' and of '.join(wanted)}: say by --families which is to be fitted")
     made = {name: family(name)(**settings) for name, settings in wanted.items()}
     for estimator in made.values():
-        estimator._check_settings()
+        estimator.check_settings()
     return made or None
 
 

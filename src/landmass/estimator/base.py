@@ -50,6 +50,13 @@ class Estimator(BaseEstimator, ABC):
         manifest = Manifest(*told, lists=lists)
         write_json(folder / "manifest.json", manifest)
 
+    def check_settings(self) -> None:
+        """Refuse settings out of range; families extend it.
+
+        Raises:
+            SettingError: names the family, the setting, the value, and what is needed.
+        """
+
     def check_for(self, part: Any) -> None:
         """Refuse settings that do not fit the events to learn from, before any time is spent.
 
@@ -115,7 +122,7 @@ class Estimator(BaseEstimator, ABC):
             for name in (name for name, value in manifest.settings.items() if isinstance(value, list)):
                 kind = list if name in manifest.lists else tuple
                 setattr(estimator, name, kind(getattr(estimator, name)))
-            estimator._check_settings()
+            estimator.check_settings()
         except (msgspec.ValidationError, SettingError, OverflowError) as error:
             raise StoreError(f"{folder}: the manifest's settings are not those of {cls.__name__}: {error}") from error
         nothing = np.empty((0, len(manifest.columns.columns)))
@@ -159,9 +166,6 @@ class Estimator(BaseEstimator, ABC):
             require(self, "random_state", int(state) >= 0, "0 or more, None, or a RandomState")
             return int(state)
         return int(check_random_state(state).randint(2**31 - 1))
-
-    def _check_settings(self) -> None:
-        """Refuse settings out of range; families extend it."""
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "data_") and (hasattr(self, "model_") or hasattr(self, "parts_"))

@@ -172,7 +172,7 @@ class SelectingEstimator(LearnedEstimator, ABC):
     validation_fraction: float = 0.1
     random_state: int | None = None
 
-    def _check_settings(self) -> None:
+    def check_settings(self) -> None:
         require(self, "validation_fraction", 0.0 < self.validation_fraction < 1.0, "between 0 and 1")
 
 

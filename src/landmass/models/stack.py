@@ -147,7 +147,7 @@ class Stack(DensityEstimator):
         if any(part.data_.schema != self.data_.schema for part in self.parts_.values()):
             raise StoreError(f"{folder}: the parts' columns are not the manifest's")
 
-    def _check_settings(self) -> None:
+    def check_settings(self) -> None:
         require(self, "validation_fraction", 0.0 < self.validation_fraction < 1.0, "between 0 and 1")
 
 

@@ -204,7 +204,7 @@ def _answers(model: Any, events: Examples) -> Classified | Estimated | None:
 
 def _curve(rung: ConditionalEstimator) -> Curve | None:
     """How a rung learned; of a loss that is no log-likelihood, the validation events alone."""
-    found = curve_of(rung.history_, rung._log_det, rung._log_det)
+    found = curve_of(rung.history_, rung.log_det, rung.log_det)
     settings = rung.get_params()
     weighed = settings.get("class_weight") is not None or settings.get("label_smoothing", 0.0) > 0.0
     if found is None or (type(rung._head).losses is Head.losses and not weighed):
