@@ -15,6 +15,12 @@ def test_public_name_resolves_and_is_documented(name):
     assert (thing.__doc__ or "").split("\n")[0].rstrip().endswith(".")
 
 
+def test_every_layer_that_can_be_saved_is_public():
+    from landmass.nn.network import AnyLayer
+
+    assert {layer.__name__ for layer in AnyLayer.__args__} == set(landmass.nn.__all__)
+
+
 def test_dir_lists_the_public_names():
     assert set(landmass.__all__) <= set(dir(landmass))
 

@@ -54,6 +54,23 @@ def test_folder_of_pictures_becomes_a_saved_model_in_ten_lines(tmp_path, monkeyp
     assert again.shape == (1, 2)
 
 
+def test_layers_of_ones_own_are_saved_with_the_model(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    examples = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    example = next(each for each in examples if "architecture=" in each)
+    faces = landmass.portraits(60)
+    rest, _ = landmass.Examples(faces, np.array(faces.labels["smiling"]), "smiling").split()
+    names = {"landmass": landmass, "rest": rest}
+    exec(example.replace("architecture=layers", "architecture=layers, max_steps=2"), names)
+    assert "batch_norm_1" in capsys.readouterr().out
+    assert landmass.load("mine").architecture == names["layers"]
+
+
+@pytest.mark.parametrize("layer", landmass.nn.__all__)
+def test_every_layer_is_named(layer):
+    assert re.search(rf"`{layer}`|from landmass.nn import.*\b{layer}\b", README.read_text(encoding="utf-8"))
+
+
 @pytest.mark.parametrize("command", ["make hello", "make test"])
 def test_commands_of_the_readme_are_targets_of_the_makefile(command):
     assert command in README.read_text(encoding="utf-8")

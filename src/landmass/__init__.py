@@ -48,8 +48,8 @@ __all__ = list(_EXPORTS)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "evaluate":
-        return import_module("landmass.evaluate")
+    if name in ("evaluate", "nn"):
+        return import_module(f"landmass.{name}")
     if name not in _EXPORTS:
         raise AttributeError(f"module 'landmass' has no attribute {name!r}")
     return getattr(import_module(_EXPORTS[name]), name)

@@ -16,7 +16,8 @@ import landmass
 from landmass.cli import main
 from tests.cli.conftest import Answer, Call
 
-QUICK = ("--set", "neural_classifier.hidden=4", "--set", "neural_classifier.max_steps=8", "--no-report")
+SETTINGS = ("--set", "neural_classifier.hidden=4", "--set", "neural_classifier.max_steps=8")
+QUICK = ("--families", "neural_classifier", *SETTINGS, "--no-report")
 TABLE = "colour,size,price\n" + "".join(f"{'red' if i % 2 else 'blue'},{i % 7},{i}\n" for i in range(60))
 
 
@@ -82,7 +83,7 @@ def test_score_of_a_predictor_is_that_of_the_answers(call: Call, predictor: Path
 
 
 def test_score_of_a_set_that_has_no_other_events_says_that_they_were_learned_from(call: Call):
-    fitted = call("fit", "digits", "--n", "200", *QUICK, "--families", "neural_classifier", "--out", "run")
+    fitted = call("fit", "digits", "--n", "200", *QUICK, "--out", "run")
     assert fitted.code == 0, fitted.err
     told = "digits: the run has learned from some of these very events"
     for words in ((), ("--n", "50"), ("--seed", "7", "--rows")):
@@ -104,6 +105,65 @@ def test_table_with_a_number_to_predict(call: Call):
     found = rows(call("predict", "runs/prices-1", "new.csv", "--rung", "neural_regressor"))
     assert list(found[0]) == ["price", "price_low", "price_middle", "price_high"]
     assert all(float(row["price_low"]) < float(row["price_middle"]) < float(row["price_high"]) for row in found)
+
+
+@pytest.mark.parametrize(
+    ("settings", "rungs"),
+    [((), ["linear", "mlp"]), (("architecture=resnet",), ["linear", "resnet"]), (("architecture=linear",), ["linear"])],
+    ids=["usual", "named", "linear"],
+)
+def test_settings_are_those_of_all_usual_predictors(call: Call, settings: tuple[str, ...], rungs: list[str]):
+    Path("prices.csv").write_text(TABLE)
+    given = [word for each in (*settings, "max_steps=3") for word in ("--set", f"neural_regressor.{each}")]
+    if "architecture=resnet" in settings:
+        pictures()
+        source = ("pictures", "--target", "lens")
+    else:
+        source = ("prices.csv", "--target", "price")
+    answer = call("fit", *source, *given, "--no-report", "--out", "run")
+    assert answer.code == 0, answer.err
+    found = landmass.load("run").rungs_
+    assert list(found) == ["constant", *rungs]
+    assert [found[name].max_steps for name in rungs] == [3] * len(rungs)
+    assert [found[name].architecture for name in rungs] == rungs
+
+
+def test_settings_of_a_family_choose_it_over_what_suits_the_answers(call: Call):
+    Path("prices.csv").write_text(TABLE)
+    assert call("fit", "prices.csv", "--target", "size", *SETTINGS, "--no-report", "--out", "run").code == 0
+    assert list(landmass.load("run").rungs_["mlp"].classes_) == list(range(7))
+
+
+def test_rung_that_is_told_nothing_says_so(call: Call, predictor: Path):
+    pictures("new", 3)
+    told = "constant answers: it is told nothing of an event, and says the same of all"
+    assert told in call("predict", str(predictor), "new", "--rung", "constant").err
+    assert told not in call("predict", str(predictor), "new", "--rung", "neural_classifier").err
+
+
+def test_events_and_answers_come_from_standard_input_too(call: Call, tmp_path: Path):
+    Path("prices.csv").write_text(TABLE)
+    landmass.NeuralClassifier(hidden=2, max_steps=2).fit("prices.csv", "colour").save("model")
+    for words in (("predict", "model", "-"), ("score", "model", "-", "--rows"), ("inspect", "model", "-")):
+        piped = call(*words, stdin=TABLE)
+        assert piped.code == 0, piped.err
+        assert piped.out == call(*(word.replace("-", "prices.csv") if word == "-" else word for word in words)).out
+    assert "stdin is empty" in call("predict", "model", "-").err
+
+
+def test_inspection_of_a_model_without_a_record_shows_its_layers(call: Call):
+    Path("prices.csv").write_text(TABLE)
+    landmass.NeuralRegressor(hidden=2, max_steps=2).fit("prices.csv", "price").save("model")
+    answer = call("inspect", "model")
+    assert answer.code == 0
+    assert "dense_1" in answer.out
+    assert "model has no record of its training" in answer.err
+
+
+def test_settings_of_predictors_are_told_in_words(call: Call):
+    told = call("families", "neural_classifier").out
+    assert "or a list, each a layer of landmass.nn or none" in told
+    assert "collections" not in told
 
 
 def test_killed_fit_of_a_predictor_goes_on_to_the_same_weights(call: Call, predictor: Path, monkeypatch):
@@ -226,6 +286,16 @@ WRONG = {
     "density with a target": (
         ("fit", "pictures", "--target", "bright", "--families", "gaussian"),
         ["gaussian is a density of events and predicts nothing"],
+        pictures,
+    ),
+    "setting of a density with a target": (
+        ("fit", "pictures", "--target", "bright", "--set", "gaussian.shrinkage=0.5"),
+        ["gaussian is not among the families to fit (neural_classifier, neural_regressor)"],
+        pictures,
+    ),
+    "settings of two predictors": (
+        ("fit", "pictures", "--target", "lens", *SETTINGS, "--set", "neural_regressor.hidden=3"),
+        ["--set speaks of neural_classifier and of neural_regressor: say by --families"],
         pictures,
     ),
     "predictor without a target": (

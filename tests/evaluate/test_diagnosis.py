@@ -7,7 +7,7 @@ import optax
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from landmass import DataError, NeuralClassifier, SettingError
+from landmass import DataError, NeuralClassifier, NeuralRegressor, SettingError, SplineFlow
 from landmass.core.heads import Gaussian
 from landmass.evaluate import diagnose
 from landmass.nn.base import Drawn
@@ -105,8 +105,8 @@ def test_healthy_fit_has_nothing_unusual_and_says_how_to_see_more():
     told = diagnose(fitted)
     best = max(fitted.history_, key=lambda record: record.score)
     assert told.sentences[0] == (
-        f"Nothing unusual in 40 steps: at the best look, step {best.step}, the held-out loss is {-best.score:.4g} "
-        f"nats, and the training loss {best.loss:.4g}."
+        f"Nothing unusual in 40 steps: at the best look, step {best.step}, the held-out log-likelihood is "
+        f"{best.score:.4g} nats, and the training score {-best.loss:.4g}."
     )
     assert "`watch=True`" in told.sentences[1]
     assert "--set neural_classifier.watch=true" in told.sentences[1]
@@ -139,18 +139,28 @@ def test_healthy_fit_has_nothing_unusual_and_says_how_to_see_more():
         ),
         (
             [look(2, 0.5, -0.5, a=layer()), look(4, 0.4, -0.45, a=layer()), look(6, 0.2, -0.7, a=layer())],
-            "Overfitting: after step 4 the held-out loss got worse, from 0.45 to 0.7 nats at step 6, while the "
-            "training loss fell, from 0.4 to 0.2.",
+            "Overfitting: after step 4 the held-out log-likelihood fell, from -0.45 to -0.7 nats at step 6, while "
+            "the training score rose, from -0.4 to -0.2.",
         ),
         (
             [look(2, 0.4, -0.45), look(4, 0.6, -0.7)],
-            "Instability: after step 2 the held-out loss got worse, from 0.45 to 0.7 nats at step 4, and so did the "
-            "training loss, from 0.4 to 0.6.",
+            "Instability: after step 2 the held-out log-likelihood fell, from -0.45 to -0.7 nats at step 4, and "
+            "so did the training score, from -0.4 to -0.6.",
         ),
         (
             [look(2, 0.2, -0.5), look(4, 0.1, -0.51)],
-            "Generalisation gap: at the best look, step 2, the held-out loss is 0.5 nats, and the training loss 0.2; "
-            "at step 4 they are 0.51 and 0.1.",
+            "Generalisation gap: at the best look, step 2, the held-out log-likelihood is -0.5 nats, and the training "
+            "score -0.2; at step 4 they are -0.51 and -0.1.",
+        ),
+        (
+            [look(20, 0.5, -0.9), look(78, 0.5, -0.6), look(90, 0.5, -0.58), look(100, 0.5, -0.55)],
+            "Still improving at the last step: from step 78 to step 100 the held-out log-likelihood rose by 0.05, to "
+            "-0.55 nats; a larger max_steps may help.",
+        ),
+        (
+            [look(40, 0.5, -0.9), look(80, 0.5, -0.508), look(100)],
+            "Nothing unusual in 100 steps: at the best look, step 100, the held-out log-likelihood is -0.5 nats, and "
+            "the training score -0.5.",
         ),
         (
             [look(2, a=layer((1.0, 2.0))), look(4, a=layer((1.0, 150.0)))],
@@ -164,14 +174,32 @@ def test_healthy_fit_has_nothing_unusual_and_says_how_to_see_more():
         ),
         (
             [look(2, a=layer(dead=0.1, gap=0.5, ratio=2.0)), look(4, a=layer(mean=1.0, dead=0.1, gap=0.5, ratio=0.5))],
-            "Nothing unusual in 4 steps: at the best look, step 2, the held-out loss is 0.5 nats, and the training "
-            "loss 0.5.",
+            "Nothing unusual in 4 steps: at the best look, step 2, the held-out log-likelihood is -0.5 nats, and "
+            "the training score -0.5.",
         ),
     ],
 )
 def test_what_is_unusual_is_said_with_its_numbers(records, expected):
     assert diagnose(records).sentences[0] == expected
     assert len(diagnose(records).sentences) == (1 if records[0].layers else 2)
+
+
+def test_scores_are_told_in_the_units_of_the_data():
+    X, _ = events()
+    fits = [
+        NeuralRegressor(hidden=4, depth=1, max_steps=20, random_state=0).fit(X, unit * X[:, 0]) for unit in (1.0, 1e3)
+    ]
+    metres, millimetres = map(diagnose, fits)
+    for mine, other in ((metres.held_out, millimetres.held_out), (metres.train, millimetres.train)):
+        np.testing.assert_allclose(other, mine + np.log(1e3), atol=2e-3)
+    assert "--set neural_regressor.watch=true" in metres.sentences[-1]
+
+
+def test_density_that_nobody_can_watch_says_nothing_of_watching():
+    told = diagnose(SplineFlow(members=1, max_steps=4, random_state=0).fit(1000.0 * events()[0]))
+    # Two standardised columns per unit: each takes off the log of its scale.
+    assert told.held_out[-1] > 2.0 * np.log(900.0)
+    assert not any("watch" in each for each in told.sentences)
 
 
 def test_printed_diagnosis_ends_in_a_table_of_layers():

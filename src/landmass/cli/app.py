@@ -44,7 +44,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document inst
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or of one of its rungs.")]
 WHAT = "File, folder of pictures, built-in data set, or - for CSV on stdin."
 Source = Annotated[str, typer.Argument(metavar="SOURCE", help=WHAT)]
-RungName = Annotated[str | None, typer.Option("--rung", help="The rung to ask; the stack unless named.")]
+RungName = Annotated[
+    str | None,
+    typer.Option("--rung", help="The rung to ask  [default: the stack, or the predictor that validation prefers]"),
+]
+Predictor = Annotated[
+    str | None, typer.Option("--rung", help="The rung to ask  [default: the one that validation prefers]")
+]
 File = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write to FILE.csv or FILE.parquet.")]
 Folder = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Run folder to make  [default: next free]")]
 
@@ -243,7 +249,7 @@ def score(
         "landmass predict runs/table-1 new.csv --out answers.parquet",
     ),
 )
-def predict(run: Run, source: Source, rung: RungName = None, out: File = None) -> None:
+def predict(run: Run, source: Source, rung: Predictor = None, out: File = None) -> None:
     """Predict answers."""
     from landmass.cli.environment import prepare
 
@@ -258,13 +264,13 @@ def predict(run: Run, source: Source, rung: RungName = None, out: File = None) -
     help=examples(
         "Print the layers of a run's predictor, and how its training went: exploding and vanishing gradients, shifting "
         "activations, dead units, overfitting. What happens inside the layers is only recorded if asked for, with "
-        "--set neural_classifier.watch=true. With SOURCE, print what each layer makes of these events.",
+        "--set FAMILY.watch=true. With SOURCE, print what each layer makes of these events.",
         "landmass inspect runs/photos-1",
         "landmass inspect runs/photos-1 new_photos --rung cnn",
     ),
 )
 def inspect(
-    run: Run, source: Annotated[str | None, typer.Argument(metavar="SOURCE", help=WHAT)] = None, rung: RungName = None
+    run: Run, source: Annotated[str | None, typer.Argument(metavar="SOURCE", help=WHAT)] = None, rung: Predictor = None
 ) -> None:
     """Look inside a network."""
     from landmass.cli.environment import prepare
@@ -320,7 +326,7 @@ def report(run: Run, as_json: Json = False) -> int:
 @app.command(
     short_help="List the families, or the settings of one.",
     help=examples(
-        "List the families of densities, from simple to rich; or one family's settings.",
+        "List the families, of densities from simple to rich and of predictors; or one family's settings.",
         "landmass families",
         "landmass families spline_flow",
     ),

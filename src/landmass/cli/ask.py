@@ -15,7 +15,7 @@ from landmass.catalog import name_of
 from landmass.cli.console import suggest, tell, write_out
 from landmass.cli.fit import make_report, print_ledger
 from landmass.cli.folder import check_run, load_run
-from landmass.cli.sources import FRESH_SEED, Source, Sources, check_there, read_events, tell_notes
+from landmass.cli.sources import FRESH_SEED, Source, Sources, check_there, read_events, table_or_name, tell_notes
 from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.dataset import Dataset
 from landmass.data.examples import Examples, read_examples
@@ -186,7 +186,7 @@ def _events(model: Any, source: Source) -> Dataset | Examples:
     if isinstance(model, DensityEstimator) or source.source in EXAMPLES:
         return read_events(source)[0]
     check_there(source.source)
-    data = read_examples(source.source, model.data_.schema.names[0], model.inputs_)
+    data = read_examples(table_or_name(source.source), model.data_.schema.names[0], model.inputs_)
     tell_notes(data.name, data.notes)
     return data
 

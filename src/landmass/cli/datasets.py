@@ -15,7 +15,7 @@ def list_datasets() -> None:
         rows.append((name, f"{entry.n:,}", f"{truth.entropy:.4f}", columns, entry.description))
     _print(rows)
     typer.echo("\nEntropies are in nats; no density can score better than minus the entropy.")
-    typer.echo("\nWith answers to predict, in Python: landmass.examples(name)\n")
+    typer.echo("\nWith answers to predict (`landmass fit NAME`, in Python landmass.examples(name)):\n")
     _print([(name, f"{entry.n:,}", entry.description) for name, entry in EXAMPLES.items()])
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -18,7 +19,7 @@ from landmass.data.dataset import Dataset
 from landmass.data.examples import Examples
 from landmass.errors import DataError, FitError, SettingError, StoreError
 from landmass.evaluate.ledger import as_text, mean_and_error
-from landmass.ladder import Ladder
+from landmass.ladder import Ladder, usual_predictors
 from landmass.store import refuse_existing
 from landmass.train.progress import Progress
 from landmass.types import LogDensities
@@ -63,7 +64,7 @@ def fit(order: Order, *, as_json: bool = False, with_report: bool = True, remark
     test, test_source = (None, None) if held_out is None else read_events(held_out)
     told = msgspec.structs.asdict(source)
     sources = Sources(**told, test=test_source, families=order.families, settings=tuple(order.settings))
-    ladder = Ladder(rungs, random_state=source.seed)
+    ladder = Ladder(_suiting(rungs, order.families, data), random_state=source.seed)
     names = ladder.names_for(data)
     folder = RunFolder.new(order.out, order.name or data.name, sources)
     _climb(ladder, data, test, names, folder, remark)
@@ -85,7 +86,7 @@ def resume(run: Path, *, as_json: bool = False, with_report: bool = True) -> int
     sources = begun(run)
     rungs = estimators(sources.families, sources.settings, predict=sources.has_answers)
     data, test = sources.read()
-    ladder = Ladder(rungs, random_state=sources.seed)
+    ladder = Ladder(_suiting(rungs, sources.families, data), random_state=sources.seed)
     _climb(ladder, data, test, ladder.names_for(data), RunFolder(run), None)
     print_ledger(ladder, as_json)
     return _finish(ladder, run, as_json=as_json, with_report=with_report)
@@ -123,6 +124,13 @@ def make_report(ladder: Ladder, path: Path) -> Path | None:
     except Exception as error:
         tell(f"the report could not be made ({type(error).__name__}: {error}); the run itself is saved")
         return None
+
+
+def _suiting(rungs: dict[str, Any] | None, families: str | None, data: Dataset | Examples) -> dict[str, Any] | None:
+    """The estimators that were asked for; where only settings were, the usual predictors with these."""
+    if families is not None or rungs is None or not isinstance(data, Examples):
+        return rungs
+    return dict(usual_predictors(data, next(iter(rungs.values()))))
 
 
 def _climb(

@@ -1,10 +1,13 @@
 """`landmass inspect`: what happened inside a predictor's network in training, and what it makes of events."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import typer
 
+from landmass.catalog import name_of
 from landmass.cli.ask import rung_of
+from landmass.cli.console import tell
 from landmass.cli.folder import load_run
 from landmass.cli.sources import read_to_predict
 from landmass.errors import SettingError
@@ -33,5 +36,6 @@ def inspect(run: Path, source: str | None, rung: str | None) -> None:
         return
     typer.echo(f"{model.network_}\n")
     if not isinstance(loaded, Ladder) or not (run / "progress.jsonl").exists():
-        raise SettingError(f"{run} has no record of a training; give the folder of a run, or events to pass through")
-    typer.echo(str(diagnose(run, name)))
+        tell(f"{run} has no record of its training: only the folder of a run that `landmass fit` has made keeps one")
+        return
+    typer.echo(str(replace(diagnose(run, name), family=name_of(model))))

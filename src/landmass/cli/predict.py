@@ -8,7 +8,7 @@ import pyarrow as pa
 from sklearn.base import is_classifier
 
 from landmass.cli.ask import as_csv, check_file, rung_of, write_table
-from landmass.cli.console import write_out
+from landmass.cli.console import tell, write_out
 from landmass.cli.folder import load_run
 from landmass.cli.sources import read_to_predict
 from landmass.data.images import Images
@@ -35,6 +35,8 @@ def predict(run: Path, source: str, rung: str | None, out: Path | None) -> None:
     name, model = rung_of(load_run(run), rung)
     if not isinstance(model, ConditionalEstimator):
         raise SettingError(f"{name} is a density of events and predicts nothing; fit with --target for a predictor")
+    if model.architecture == "constant":
+        tell(f"{name} answers: it is told nothing of an event, and says the same of all; --rung asks another rung")
     events = read_to_predict(source, model)
     files = {"file": pa.array(events.files)} if isinstance(events, Images) and events.files else {}
     table = pa.table({**files, **_columns(model, events)})

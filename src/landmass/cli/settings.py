@@ -15,6 +15,7 @@ from landmass.catalog import CONDITIONALS, FAMILIES, family, name_of
 from landmass.cli.console import suggest
 from landmass.errors import SettingError
 from landmass.models.stack import Stack
+from landmass.nn.network import AnyLayer
 
 WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", types.NoneType: "none"}
 
@@ -40,28 +41,32 @@ def estimators(families: str | None, assignments: Sequence[str], *, predict: boo
     """Make the estimators that a command line asks for, from simple to rich.
 
     Args:
-        families: names with commas between them; None takes every family of densities, or of predictors those whose
+        families: names with commas between them; None takes every family of densities, or of predictors the one whose
             settings are given.
         assignments: texts of the form `family.setting=value`.
         predict: whether predictors are asked for.
 
     Returns:
-        By name; None where a ladder is to choose predictors that suit the data.
+        By name; None where nothing is said of predictors, and a ladder is to choose them.
 
     Raises:
         SettingError: a name or a value that no family knows; tells which there are.
     """
     found = [(text, *_assignment(text)) for text in assignments]
-    given = list(dict.fromkeys(name for _, name, *_ in found))
-    names = given if predict and families is None else _names(families)
+    unnamed = predict and families is None
+    names = list(CONDITIONALS) if unnamed else _names(families)
     wanted: dict[str, dict[str, Any]] = {name: {} for name in names}
     for text, name, setting, value in found:
         if name not in wanted:
             raise SettingError(f"--set {text}: {name} is not among the families to fit ({', '.join(names)})")
         wanted[name][setting] = value
+    if unnamed:
+        wanted = {name: settings for name, settings in wanted.items() if settings}
+        if len(wanted) > 1:
+            raise SettingError(f"--set speaks of {' and of '.join(wanted)}: say by --families which is to be fitted")
     made = {name: family(name)(**settings) for name, settings in wanted.items()}
     for estimator in made.values():
-        estimator._check_settings()
+        estimator.check_settings()
     return made or None
 
 
@@ -83,12 +88,16 @@ def spell(kind: Any) -> str:
     Args:
         kind: an annotation.
     """
+    if kind == AnyLayer:
+        return "a layer of landmass.nn"
     if get_origin(kind) in (Union, types.UnionType):
         return " or ".join(spell(part) for part in get_args(kind))
     if get_origin(kind) is Literal:
         return " or ".join(repr(choice) for choice in get_args(kind))
-    if get_origin(kind) is tuple:
+    if get_origin(kind) in (tuple, Sequence):
         return "a list, each " + spell(get_args(kind)[0])
+    if get_origin(kind) is Mapping:
+        return "a number for each, by name"
     return WORDS.get(kind, str(kind).replace("landmass.estimator.density.", ""))
 
 

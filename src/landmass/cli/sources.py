@@ -1,19 +1,23 @@
 """Where a run's events came from: read with suggestions for typos, and remembered in `source.json`."""
 
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
+import pyarrow as pa
 
 from landmass.cli.console import suggest, tell
 from landmass.data.builtin import DATASETS
 from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.dataset import Dataset
+from landmass.data.delimited import csv_table
 from landmass.data.examples import Examples, examples, read_inputs
 from landmass.data.features import Table
 from landmass.data.images import Images, holds_images
 from landmass.data.read import read
+from landmass.data.tables import check_names
 from landmass.errors import DataError, SettingError, StoreError
 from landmass.estimator.conditional import ConditionalEstimator
 
@@ -147,9 +151,25 @@ def read_to_predict(name: str, model: ConditionalEstimator) -> Table | Images:
         DataError: there is nothing of that name, or it cannot be read.
     """
     check_there(name)
-    events, called = read_inputs(name, model.inputs_)
+    events, called = read_inputs(table_or_name(name), model.inputs_)
     tell_notes(called, events.notes)
     return events
+
+
+def table_or_name(name: str) -> pa.Table | str:
+    """The table on standard input if that is meant, with all its columns; or else the name.
+
+    Args:
+        name: a path, a built-in name, or "-".
+
+    Raises:
+        DataError: standard input holds no table.
+    """
+    if name != "-":
+        return name
+    table = csv_table(sys.stdin.buffer.read(), "stdin")[0]
+    check_names(table.column_names, "stdin")
+    return table
 
 
 def tell_notes(name: str, notes: Iterable[str]) -> None:

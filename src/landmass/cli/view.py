@@ -149,11 +149,10 @@ def steps(progress: Progress) -> str:
 
 
 def running(progress: Progress) -> str:
-    """What a running fit has to say, in nats of the model's own space."""
-    if progress.message:
-        return progress.message
-    parts = [("loss", progress.loss), ("validation", progress.score)]
-    return "  ".join(f"{name} {value:.3f}" for name, value in parts if value is not None)
+    """What a running fit has to say: log-likelihoods in nats an event, in the units of the data."""
+    parts = [("training", progress.training_score), ("validation", progress.held_out_score)]
+    told = "  ".join(f"{name} {value:.3f}" for name, value in parts if value is not None)
+    return "  ".join(filter(None, (progress.message, f"{told} nats" if told else "")))
 
 
 def seconds(progress: Progress) -> str:

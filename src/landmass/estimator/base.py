@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self, cast, get_type_hints
 
 import msgspec
 import numpy as np
@@ -32,6 +32,7 @@ class Estimator(BaseEstimator, ABC):
         """Save the fitted estimator to a new folder; `landmass.load` reads it.
 
         Raises:
+            SettingError: a setting is nothing that a file can hold.
             StoreError: something stands there already, or nothing can be written there.
         """
         check_is_fitted(self)
@@ -44,9 +45,17 @@ class Estimator(BaseEstimator, ABC):
         scores = [score if np.isfinite(score) else None for score in self._golden_scores(events).tolist()]
         golden = [Golden(event, score) for event, score in zip(events.tolist(), scores, strict=True)]
         model = msgspec.Raw(msgspec.json.encode(self._save(folder)))
-        name, settings = type(self).__name__, _settings(self)
-        manifest = Manifest(name, settings, self.data_.schema, self.data_.name, model, golden, environment())
+        told = type(self).__name__, _settings(self), self.data_.schema, self.data_.name, model, golden, environment()
+        lists = tuple(name for name, value in self.get_params(deep=False).items() if isinstance(value, list))
+        manifest = Manifest(*told, lists=lists)
         write_json(folder / "manifest.json", manifest)
+
+    def check_settings(self) -> None:
+        """Refuse settings out of range; families extend it.
+
+        Raises:
+            SettingError: names the family, the setting, the value, and what is needed.
+        """
 
     def check_for(self, part: Any) -> None:
         """Refuse settings that do not fit the events to learn from, before any time is spent.
@@ -110,7 +119,10 @@ class Estimator(BaseEstimator, ABC):
             if unknown:
                 raise SettingError(f"there is no setting {', '.join(map(repr, sorted(unknown)))}")
             estimator = msgspec.convert(manifest.settings, cls)
-            estimator._check_settings()
+            for name in (name for name, value in manifest.settings.items() if isinstance(value, list)):
+                kind = list if name in manifest.lists else tuple
+                setattr(estimator, name, kind(getattr(estimator, name)))
+            estimator.check_settings()
         except (msgspec.ValidationError, SettingError, OverflowError) as error:
             raise StoreError(f"{folder}: the manifest's settings are not those of {cls.__name__}: {error}") from error
         nothing = np.empty((0, len(manifest.columns.columns)))
@@ -155,9 +167,6 @@ class Estimator(BaseEstimator, ABC):
             return int(state)
         return int(check_random_state(state).randint(2**31 - 1))
 
-    def _check_settings(self) -> None:
-        """Refuse settings out of range; families extend it."""
-
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "data_") and (hasattr(self, "model_") or hasattr(self, "parts_"))
 
@@ -174,15 +183,30 @@ def require(estimator: BaseEstimator, setting: str, holds: bool, needed: str) ->
 
 
 def _settings(estimator: Estimator) -> dict[str, Any]:
-    """An estimator's fields as JSON can hold them: no generators, no other estimators."""
-    values = {name: _plain(value) for name, value in estimator.get_params(deep=False).items()}
-    return {k: v for k, v in values.items() if isinstance(v, str | int | float | bool | tuple | dict | None)}
+    """An estimator's fields as JSON can hold them; in place of a random generator stands null.
+
+    Raises:
+        SettingError: a field is nothing that can be read back.
+    """
+    kinds, kept = get_type_hints(type(estimator)), {}
+    for name, value in estimator.get_params(deep=False).items():
+        try:
+            kept[name] = _plain(value)
+            msgspec.convert(kept[name], kinds[name])
+        except (TypeError, msgspec.ValidationError) as error:
+            raise SettingError(
+                f"{type(estimator).__name__}: {name}={value!r} cannot be kept in a file: {error}; set_params({name}=…) "
+                "to what can be, and save again"
+            ) from error
+    return kept
 
 
 def _plain(value: Any) -> Any:
-    """A setting without NumPy's types; keys become words, which is all that JSON has."""
+    """A setting without NumPy's types and without estimators; keys become words, which is all that JSON has."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, tuple):
-        return tuple(map(_plain, value))
-    return value.item() if isinstance(value, np.generic) else value
+        return {str(key): _plain(each) for key, each in value.items() if not isinstance(each, Estimator)}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    return None if isinstance(value, np.random.RandomState) else msgspec.to_builtins(value)

@@ -105,7 +105,7 @@ class ConditionalEstimator(Estimator, ABC):
     batch_size: int = 256
     patience: int = 4
     members: int = 1
-    augment: tuple[Change, ...] | None = None
+    augment: Sequence[Change] | None = None
     watch: bool = False
     validation_fraction: float = 0.1
     random_state: int | None = None
@@ -126,7 +126,7 @@ class ConditionalEstimator(Estimator, ABC):
             DataError: the events or answers cannot be used; names column, value and remedy.
             FitError: training could not go on.
         """
-        self._check_settings()
+        self.check_settings()
         examples = read_examples(X, y)
         if len(examples) < 3:
             raise DataError(f"n_samples={len(examples)} examples are too few to learn and to choose by; give more")
@@ -144,7 +144,7 @@ class ConditionalEstimator(Estimator, ABC):
             listen: hears the progress records.
             checkpoint: where the fit keeps what it has reached, and goes on from.
         """
-        self._check_settings()
+        self.check_settings()
         self._forget()
         self._learn_answers(train, validation)
         self._describe(train, validation)
@@ -173,7 +173,7 @@ class ConditionalEstimator(Estimator, ABC):
         check_is_fitted(self)
         examples = read_examples(X, y, self.inputs_)
         context = self._encoded(examples.inputs)
-        return log_prob(self.model_, self._coded(examples.answers), context) + self._log_det
+        return log_prob(self.model_, self._coded(examples.answers), context) + self.log_det
 
     def check_for(self, part: Examples) -> None:
         fresh = self.fresh()
@@ -219,8 +219,8 @@ class ConditionalEstimator(Estimator, ABC):
 
     @property
     @abstractmethod
-    def _log_det(self) -> float:
-        """Log-density of an answer, less that of its code."""
+    def log_det(self) -> float:
+        """Log-density of an answer in its own unit, less that of its code, in nats."""
 
     @abstractmethod
     def _coded(self, answers: Answers) -> Float[np.ndarray, "events 1"]:
@@ -228,7 +228,8 @@ class ConditionalEstimator(Estimator, ABC):
 
     def _coordinates(self, part: Examples) -> Coordinates:
         answers = self._coded(part.answers)
-        return Coordinates.of(answers, self._weights(answers), self._encoded(part.inputs))
+        log_det = np.full(len(answers), self.log_det)
+        return Coordinates.of(answers, self._weights(answers), self._encoded(part.inputs), log_det)
 
     def _weights(self, answers: Float[np.ndarray, "events 1"]) -> Float[np.ndarray, " events"]:
         """How much each event counts."""
@@ -348,8 +349,8 @@ class ConditionalEstimator(Estimator, ABC):
     def _load_answers(self, saved: msgspec.Raw, path: Path) -> None:
         """Read what `_save_answers` gave."""
 
-    def _check_settings(self) -> None:
-        super()._check_settings()
+    def check_settings(self) -> None:
+        super().check_settings()
         require(self, "validation_fraction", 0.0 < self.validation_fraction < 1.0, "between 0 and 1")
         require(self, "max_steps", self.max_steps is None or self.max_steps >= 1, "None or at least 1")
         for name in ("batch_size", "patience"):

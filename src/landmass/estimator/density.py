@@ -50,7 +50,7 @@ class DensityEstimator(DensityMixin, Estimator, ABC):
         return self._fit_all(X if isinstance(X, Pieces) else read(X))
 
     def _fit_all(self, data: Dataset | Pieces) -> Self:
-        self._check_settings()
+        self.check_settings()
         self._check_kind(data)
         data.check_fit()
         if not self._validates:
@@ -72,7 +72,7 @@ class DensityEstimator(DensityMixin, Estimator, ABC):
         """
         self._check_kind(train)
         train.check_fit()
-        self._check_settings()
+        self.check_settings()
         self._forget()
         self._remember(train.nothing(), len(train.schema.columns))
         self._fit(train, validation, listen, checkpoint)

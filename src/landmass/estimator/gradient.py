@@ -95,8 +95,8 @@ class GradientEstimator(SelectingEstimator, ABC):
             chunk_steps=max(planned // LOOKS, 1),
         )
 
-    def _check_settings(self) -> None:
-        super()._check_settings()
+    def check_settings(self) -> None:
+        super().check_settings()
         require(self, "max_steps", self.max_steps is None or self.max_steps >= 1, "None or at least 1")
         for name in ("batch_size", "patience"):
             require(self, name, getattr(self, name) >= 1, "at least 1")

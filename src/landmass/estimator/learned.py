@@ -172,7 +172,7 @@ class SelectingEstimator(LearnedEstimator, ABC):
     validation_fraction: float = 0.1
     random_state: int | None = None
 
-    def _check_settings(self) -> None:
+    def check_settings(self) -> None:
         require(self, "validation_fraction", 0.0 < self.validation_fraction < 1.0, "between 0 and 1")
 
 
@@ -191,7 +191,8 @@ def reweighted(blend: Blend, z: Float[np.ndarray, "held_out columns"], weight: F
 def coordinates(space: Space, data: Dataset | Pieces) -> Coordinates:
     """Events in the coordinates of a space: at hand where the data is in memory, read anew at each pass where not."""
     if isinstance(data, Dataset):
-        return Coordinates.of(space.forward(data.X)[0], data.weight)
+        z, log_det = space.forward(data.X)
+        return Coordinates.of(z, data.weight, log_det=log_det)
     return Coordinates(
         lambda: ((space.forward(X)[0], weight) for X, weight in data.blocks()), data.n, data.total, len(space)
     )

@@ -36,6 +36,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True):
         environment: what it was saved with; for people, nothing depends on it.
         schema_version: of this form.
         landmass: the version that saved it.
+        lists: settings that were lists; others of several values were tuples.
     """
 
     family: str
@@ -47,6 +48,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True):
     environment: dict[str, str]
     schema_version: Literal[1] = 1
     landmass: str = VERSION
+    lists: tuple[str, ...] = ()
 
 
 def environment() -> dict[str, str]:

@@ -1,7 +1,7 @@
 """How a training went: sentences that name what is unusual, layer and step, and the numbers behind them."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,11 +13,6 @@ from landmass.errors import DataError, SettingError
 from landmass.evaluate import findings
 from landmass.evaluate.inspect import table
 from landmass.train.progress import LayerRecord, Progress, histories
-
-HOW_TO_WATCH = (
-    "What happens inside the layers was not recorded: networks tell it when they are fitted with `watch=True`, on the "
-    "command line with `--set neural_classifier.watch=true`."
-)
 
 HEAD = ("layer", "median gradient", "greatest", "mean, first and last", "sd, first and last", "dead", "running gap")
 
@@ -41,8 +36,11 @@ class Diagnosis:
         running_gap: of batch norm: how far the running mean of the worst unit is from the batch's, in the batch's
             standard deviations.
         running_ratio: of batch norm: running variance over the batch's, of the unit where it is farthest from 1.
-        train: mean training loss over the steps before each look, in nats an event.
+        train: mean training loss over the steps before each look, in nats an event; in the units of the data where the
+            records know them, as is `held_out`.
         held_out: minus the validation score at each look, in nats an event.
+        max_steps: the most steps that training was to take.
+        family: of the network; empty if that is not known, None if its layers cannot be watched.
     """
 
     layers: tuple[str, ...]
@@ -56,6 +54,8 @@ class Diagnosis:
     running_ratio: Float[np.ndarray, "looks layers"]
     train: Float[np.ndarray, " looks"]
     held_out: Float[np.ndarray, " looks"]
+    max_steps: int = 0
+    family: str | None = ""
 
     @property
     def generalisation(self) -> Float[np.ndarray, " looks"]:
@@ -75,9 +75,15 @@ class Diagnosis:
             *findings.dead_units(self.layers, self.looks, self.dead),
             *findings.running_statistics(self.layers, self.running_gap, self.running_ratio),
             *findings.generalisation(self.looks, self.train, self.held_out),
+            *findings.unfinished(self.looks, self.held_out, self.max_steps),
         ]
         found = found or [findings.nothing_unusual(self.looks, self.train, self.held_out)]
-        return tuple(found) if self.layers else (*found, HOW_TO_WATCH)
+        if self.layers or self.family is None:
+            return tuple(found)
+        return *found, (
+            "What happens inside the layers was not recorded: networks tell it when they are fitted with `watch=True`, "
+            f"on the command line with `--set {self.family or 'FAMILY'}.watch=true`."
+        )
 
     def __str__(self) -> str:
         rows = [HEAD, *(self._row(i) for i in range(len(self.layers)))]
@@ -107,11 +113,13 @@ def diagnose(fit: Any, rung: str | None = None) -> Diagnosis:
         DataError: there are no training steps to tell of.
         SettingError: there are several fits, and none was chosen.
     """
+    family: str | None = ""
     if isinstance(fit, str | Path):
         history = _of_run(Path(fit), rung)
     elif isinstance(fit, Sequence):
         history = tuple(fit)
     else:
+        family = type(fit).__module__.rpartition(".")[2] if hasattr(fit, "watch") else None
         if not hasattr(fit, "history_"):
             check_is_fitted(fit)
         history = tuple(getattr(fit, "history_", ()))
@@ -121,7 +129,7 @@ def diagnose(fit: Any, rung: str | None = None) -> Diagnosis:
             "there are no training steps to tell of: the model was read from a file, or needs none; diagnose the run's "
             "folder, or fit it again"
         )
-    return _diagnosis(records)
+    return replace(_diagnosis(records), family=family)
 
 
 def _of_run(path: Path, rung: str | None) -> tuple[Progress, ...]:
@@ -159,8 +167,9 @@ def _diagnosis(records: Sequence[Progress]) -> Diagnosis:
         of_layers(lambda layer: layer.dead),
         of_layers(lambda layer: layer.running_gap),
         of_layers(lambda layer: layer.running_ratio),
-        _numbers([record.loss for record in looks]),
-        -_numbers([record.score for record in looks]),
+        -_numbers([record.training_score for record in looks]),
+        -_numbers([record.held_out_score for record in looks]),
+        records[-1].max_steps,
     )
 
 

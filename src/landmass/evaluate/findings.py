@@ -29,6 +29,9 @@ RUNNING_GAP, RUNNING_RATIO = 0.5, 2.0
 # it may be there.
 WORSE, GAP = 0.02, 0.1
 
+# Nats an event that the last fifth of a training still gained, if more steps are worth a try.
+GAINS, LAST_STEPS = 0.01, 0.2
+
 Layers = tuple[str, ...]
 Norms = Float[np.ndarray, "steps layers"]
 OfLayers = Float[np.ndarray, "looks layers"]
@@ -125,27 +128,40 @@ def running_statistics(layers: Layers, gap: OfLayers, ratio: OfLayers) -> list[s
 
 
 def generalisation(looks: Looks, train: Losses, held_out: Losses) -> list[str]:
-    """Whether the held-out loss got worse again, and how far it is from the training loss."""
+    """Whether the held-out score got worse again, and how far it is from the training score; told are minus losses."""
     if not np.isfinite(held_out).any():
         return []
     best, found = int(np.nanargmin(held_out)), []
     if held_out[-1] - held_out[best] > WORSE:
         falls = train[-1] < train[best]
-        also = "while the training loss fell" if falls else "and so did the training loss"
+        also = "while the training score rose" if falls else "and so did the training score"
         found.append(
-            f"{'Overfitting' if falls else 'Instability'}: after step {looks[best]} the held-out loss got worse, from "
-            f"{held_out[best]:.4g} to {held_out[-1]:.4g} nats at step {looks[-1]}, {also}, from {train[best]:.4g} to "
-            f"{train[-1]:.4g}."
+            f"{'Overfitting' if falls else 'Instability'}: after step {looks[best]} the held-out log-likelihood fell, "
+            f"from {-held_out[best]:.4g} to {-held_out[-1]:.4g} nats at step {looks[-1]}, {also}, from "
+            f"{-train[best]:.4g} to {-train[-1]:.4g}."
         )
     if held_out[best] - train[best] > GAP:
         later = (
-            f"; at step {looks[-1]} they are {held_out[-1]:.4g} and {train[-1]:.4g}" if best < len(looks) - 1 else ""
+            f"; at step {looks[-1]} they are {-held_out[-1]:.4g} and {-train[-1]:.4g}" if best < len(looks) - 1 else ""
         )
         found.append(
-            f"Generalisation gap: at the best look, step {looks[best]}, the held-out loss is {held_out[best]:.4g} "
-            f"nats, and the training loss {train[best]:.4g}{later}."
+            f"Generalisation gap: at the best look, step {looks[best]}, the held-out log-likelihood is "
+            f"{-held_out[best]:.4g} nats, and the training score {-train[best]:.4g}{later}."
         )
     return found
+
+
+def unfinished(looks: Looks, held_out: Losses, max_steps: int) -> list[str]:
+    """Whether the held-out score still rose when the steps that were allowed came to their end."""
+    if not np.isfinite(held_out).all() or not len(looks) or looks[-1] < max_steps or held_out.argmin() < len(looks) - 1:
+        return []
+    before = int(np.searchsorted(looks, (1.0 - LAST_STEPS) * looks[-1], side="right")) - 1
+    if before < 0 or held_out[before] - held_out[-1] < GAINS:
+        return []
+    return [
+        f"Still improving at the last step: from step {looks[before]} to step {looks[-1]} the held-out log-likelihood "
+        f"rose by {held_out[before] - held_out[-1]:.2g}, to {-held_out[-1]:.4g} nats; a larger max_steps may help."
+    ]
 
 
 def nothing_unusual(looks: Looks, train: Losses, held_out: Losses) -> str:
@@ -154,8 +170,8 @@ def nothing_unusual(looks: Looks, train: Losses, held_out: Losses) -> str:
         return f"Nothing unusual in {max(looks, default=0)} steps."
     best = int(np.nanargmin(held_out))
     return (
-        f"Nothing unusual in {looks[-1]} steps: at the best look, step {looks[best]}, the held-out loss is "
-        f"{held_out[best]:.4g} nats, and the training loss {train[best]:.4g}."
+        f"Nothing unusual in {looks[-1]} steps: at the best look, step {looks[best]}, the held-out log-likelihood is "
+        f"{-held_out[best]:.4g} nats, and the training score {-train[best]:.4g}."
     )
 
 

@@ -2,5 +2,6 @@
 
 from landmass.ladder.ladder import Ladder
 from landmass.ladder.load import load
+from landmass.ladder.rungs import usual_predictors
 
-__all__ = ["Ladder", "load"]
+__all__ = ["Ladder", "load", "usual_predictors"]

@@ -49,11 +49,7 @@ def predictors(wanted: Wanted, examples: Examples, random_state: int) -> dict[st
     Raises:
         SettingError: one of them predicts nothing.
     """
-    if wanted is None:
-        kind = NeuralRegressor if is_number(examples.answers) else NeuralClassifier
-        suits = "cnn" if isinstance(examples.inputs, Images) else "mlp"
-        wanted = {name: kind(architecture=name) for name in ("linear", suits)}
-    rungs = _fresh(wanted, random_state)
+    rungs = _fresh(usual_predictors(examples) if wanted is None else wanted, random_state)
     for name, rung in rungs.items():
         if not isinstance(rung, ConditionalEstimator):
             raise SettingError(
@@ -64,6 +60,22 @@ def predictors(wanted: Wanted, examples: Examples, random_state: int) -> dict[st
         raise SettingError(f"a ladder needs at least one family; there are: {', '.join(CONDITIONALS)}")
     floor = type(next(iter(rungs.values())))(architecture="constant", random_state=random_state)  # pyright: ignore[reportCallIssue]
     return {"constant": floor, **rungs}  # pyright: ignore[reportReturnType]
+
+
+def usual_predictors(
+    examples: Examples, like: NeuralClassifier | NeuralRegressor | None = None
+) -> dict[str, ConditionalEstimator]:
+    """A linear network, and one that suits the events.
+
+    Args:
+        examples: what they are to learn from.
+        like: a predictor with the settings of both, and the architecture of the second; None takes what suits.
+    """
+    if like is None:
+        like = NeuralRegressor() if is_number(examples.answers) else NeuralClassifier()
+    suits = like.architecture or ("cnn" if isinstance(examples.inputs, Images) else "mlp")
+    wanted = {"linear": "linear", suits if isinstance(suits, str) else name_of(like): suits}
+    return {name: like.fresh().set_params(architecture=each) for name, each in wanted.items()}
 
 
 def _fresh(wanted: Iterable[Any] | Mapping[str, Any], random_state: int) -> dict[str, Estimator]:

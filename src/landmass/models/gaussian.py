@@ -64,7 +64,7 @@ class Gaussian(WeighsEvents, LearnedEstimator):
         columns = self.n_features_in_
         return columns + columns * (columns + 1) // 2
 
-    def _check_settings(self) -> None:
+    def check_settings(self) -> None:
         require(self, "shrinkage", 0.0 <= self.shrinkage <= 1.0, "between 0 and 1")
 
     def _check_independent(self, z: Coordinates) -> None:

@@ -151,8 +151,8 @@ class GaussianMixture(WeighsEvents, SelectingEstimator):
         d, k = self.n_features_in_, len(self.model_.parts[0].log_weights)
         return k - 1 + k * d + k * (d * (d + 1) // 2 if self.covariance_type == "full" else d)
 
-    def _check_settings(self) -> None:
-        super()._check_settings()
+    def check_settings(self) -> None:
+        super().check_settings()
         require(self, "n_components", self.n_components is None or self.n_components >= 1, "None or at least 1")
         require(self, "covariance_type", self.covariance_type in ("full", "diag"), "'full' or 'diag'")
         require(self, "max_iter", self.max_iter >= 1, "at least 1")

@@ -130,8 +130,8 @@ class Histogram(WeighsEvents, SelectingEstimator):
         counts = np.asarray(cells.counts, np.float64).reshape((side,) * len(self.space_))
         return {"density": counts / counts.sum() / np.prod(edges[1] - edges[0]), "edges": edges.T}
 
-    def _check_settings(self) -> None:
-        super()._check_settings()
+    def check_settings(self) -> None:
+        super().check_settings()
         require(self, "n_cells", self.n_cells is None or self.n_cells >= 1, "None or at least 1")
 
     def _check_space(self, space: Space) -> None:

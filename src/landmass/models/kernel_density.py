@@ -175,8 +175,8 @@ class KernelDensity(WeighsEvents, SelectingEstimator):
         weights = np.exp(np.asarray(fitted.log_weight, np.float64)[events])
         return found if (weights == 1.0).all() else {**found, "weights": weights / weights.sum()}
 
-    def _check_settings(self) -> None:
-        super()._check_settings()
+    def check_settings(self) -> None:
+        super().check_settings()
         above = self.bandwidth is None or bool(np.all(np.asarray(self.bandwidth) > 0.0))
         require(self, "bandwidth", above, "None or above 0")
 

@@ -94,7 +94,7 @@ class NeuralClassifier(ClassifierMixin, ConditionalEstimator):
         return HEADS[self.head](len(self.classes_))
 
     @property
-    def _log_det(self) -> float:
+    def log_det(self) -> float:
         return 0.0
 
     def _learn_answers(self, train: Examples, validation: Examples) -> None:
@@ -169,13 +169,13 @@ class NeuralClassifier(ClassifierMixin, ConditionalEstimator):
                 # Keys in JSON are words, and classes may be numbers.
                 given = zip(found.classes, found.weights, strict=True)
                 self.class_weight = {each: weight for each, weight in given if weight is not None}
-                self._check_settings()
+                self.check_settings()
             self._weigh(np.array(found.counts))
         except (SettingError, ValueError, OverflowError) as error:
             raise StoreError(f"{path}: the counts and weights are not those of the classes: {error}") from error
 
-    def _check_settings(self) -> None:
-        super()._check_settings()
+    def check_settings(self) -> None:
+        super().check_settings()
         require(self, "label_smoothing", 0.0 <= self.label_smoothing < 1.0, "from 0 to less than 1")
         if isinstance(self.class_weight, Mapping):
             fine = all(np.isfinite(weight) and weight >= 0.0 for weight in self.class_weight.values())

@@ -89,7 +89,7 @@ class NeuralRegressor(RegressorMixin, ConditionalEstimator):
         return HEADS[self.head]
 
     @property
-    def _log_det(self) -> float:
+    def log_det(self) -> float:
         return -float(np.log(self.space_.scale[0]))
 
     def _in_units(self, z: Float[np.ndarray, " events"]) -> Float[np.ndarray, " events"]:

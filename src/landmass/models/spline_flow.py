@@ -167,8 +167,8 @@ class SplineFlow(GradientEstimator):
         weights, _ = jax.tree_util.tree_flatten_with_path(eqx.filter(self.model_.components, eqx.is_inexact_array))
         return {jax.tree_util.keystr(path, simple=True, separator="."): np.asarray(leaf) for path, leaf in weights}
 
-    def _check_settings(self) -> None:
-        super()._check_settings()
+    def check_settings(self) -> None:
+        super().check_settings()
         require(self, "n_bins", self.n_bins is None or 1 <= self.n_bins <= 500, "None or between 1 and 500")
         for name, most in (("hidden", 10_000), ("depth", 20), ("layers", 50), ("waves", 200)):
             require(self, name, 1 <= getattr(self, name) <= most, f"between 1 and {most}")

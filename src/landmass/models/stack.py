@@ -142,10 +142,12 @@ class Stack(DensityEstimator):
             raise StoreError(f"{folder}: a stack's parts are densities, and one of these is not")
         self.parts_ = cast(dict[str, DensityEstimator], parts)
         self.weights_ = np.array(list(saved.values()))
+        if self.estimators is not None:
+            self.estimators = {name: part.fresh() for name, part in self.parts_.items()}
         if any(part.data_.schema != self.data_.schema for part in self.parts_.values()):
             raise StoreError(f"{folder}: the parts' columns are not the manifest's")
 
-    def _check_settings(self) -> None:
+    def check_settings(self) -> None:
         require(self, "validation_fraction", 0.0 < self.validation_fraction < 1.0, "between 0 and 1")
 
 

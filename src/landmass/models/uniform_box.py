@@ -39,5 +39,5 @@ class UniformBox(WeighsEvents, LearnedEstimator):
         corners = self.space_.inverse(np.stack([self.model_.low, self.model_.high]))
         return {"low": corners[0], "high": corners[1]}
 
-    def _check_settings(self) -> None:
+    def check_settings(self) -> None:
         require(self, "margin", self.margin is None or 0.0 <= self.margin <= 1e4, "None or from 0 to 10000")

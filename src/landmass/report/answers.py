@@ -165,7 +165,7 @@ def measure_answers(ladder: Ladder) -> Answered:
         rows=ladder.split_.test if len(ladder.split_.test) == len(rows) else rows,
         scores=np.empty(0) if events is None else last.log_prob(events),
         answers=None if events is None else _answers(last, events),
-        training=diagnose(last.history_) if last.history_ else None,
+        training=diagnose(last) if last.history_ else None,
     )
 
 
@@ -194,7 +194,7 @@ def _answers(model: Any, events: Examples) -> Classified | Estimated | None:
 
 def _curve(rung: ConditionalEstimator) -> Curve | None:
     """How a rung learned; of a loss that is no log-likelihood, the validation events alone."""
-    found = curve_of(rung.history_, rung._log_det, rung._log_det)
+    found = curve_of(rung.history_, rung.log_det, rung.log_det)
     settings = rung.get_params()
     weighed = settings.get("class_weight") is not None or settings.get("label_smoothing", 0.0) > 0.0
     if found is None or (type(rung._head).losses is Head.losses and not weighed):

@@ -119,7 +119,8 @@ def run(
         if here.exists or checkpoint.due:
             checkpoint.save(Tried(), {"scores": np.array(scores)})
             here.remove()
-        listen(Progress("chosen", score=score, message=f"{learner.setting} = {value}: {score:.4f} nats"))
+        log_det = train.log_det, validation.log_det
+        listen(Progress("chosen", score=score, message=f"{learner.setting} = {value}", log_det=log_det))
     if best is None:
         raise FitError(f"there is no candidate for {learner.setting}")
     score, value, candidate, outcome = best
@@ -142,7 +143,7 @@ def _run_one(
     init_key, step_key = jax.random.split(key)
     state = learner.init(init_key)
     rows = next(train.rows()) if train.at_hand and learner.max_steps else None
-    walk = _Walk(learner, state, state, step_key)
+    walk = _Walk(learner, state, state, step_key, (train.log_det, validation.log_det))
     walk.go_on_from(checkpoint)
     watch = learner.watch
     events = None if watch is None else watch.events(train)
@@ -179,6 +180,7 @@ class _Walk:
     state: Tree
     best: Tree
     key: Key
+    log_det: tuple[float | None, float | None]
     best_score: float = -np.inf
     previous: float = np.inf
     place: Place = field(default_factory=Place)
@@ -205,7 +207,7 @@ class _Walk:
         place.ended = tired or bool(settled)
         self.previous = float(losses[-1])
         seconds = time.perf_counter() - self.began
-        told = float(losses.mean()), score, seconds, "", layers
+        told = float(losses.mean()), score, seconds, "", layers, self.log_det
         record = Progress("advanced", "", place.step, learner.max_steps, *told)
         place.history = (*place.history, record)
         return record

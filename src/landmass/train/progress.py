@@ -52,6 +52,8 @@ class Progress:
         score: mean held-out log-density, in nats an event of the model's space.
         seconds: since the fit began.
         message: one sentence for people.
+        log_det: what a score in the units of the data has more, and a loss less: of the training events, and of the
+            held-out ones; None where nobody knows.
         layers: what was seen inside each layer over the last chunk of steps, if that was asked for; of a record that
             was rolled back, over the steps that were taken back.
     """
@@ -65,6 +67,17 @@ class Progress:
     seconds: float = 0.0
     message: str = ""
     layers: tuple[LayerRecord, ...] = ()
+    log_det: tuple[float | None, float | None] = (None, None)
+
+    @property
+    def training_score(self) -> float | None:
+        """Minus the training loss, in the units of the data where they are known."""
+        return None if self.loss is None else (self.log_det[0] or 0.0) - self.loss
+
+    @property
+    def held_out_score(self) -> float | None:
+        """Mean held-out log-density, in the units of the data where they are known."""
+        return None if self.score is None else (self.log_det[1] or 0.0) + self.score
 
 
 Listener = Callable[[Progress], None]

@@ -66,6 +66,7 @@ class Coordinates:
         columns: how many numbers an event has.
         at_hand: all of them with their weights, where they are in memory.
         context: what is given beside each; they are at hand then.
+        log_det: their mean log-density in the units of the data, less that in the space; None where nobody knows.
     """
 
     blocks: Callable[[], Iterator[Block]]
@@ -74,6 +75,7 @@ class Coordinates:
     columns: int
     at_hand: Block | None = None
     context: Shaped[np.ndarray, "events ..."] | None = None
+    log_det: float | None = None
 
     @classmethod
     def of(
@@ -81,6 +83,7 @@ class Coordinates:
         z: Float[np.ndarray, "events columns"],
         weight: Float[np.ndarray, " events"] | None = None,
         context: Shaped[np.ndarray, "events ..."] | None = None,
+        log_det: Float[np.ndarray, " events"] | None = None,
     ) -> Self:
         """Events in memory.
 
@@ -88,9 +91,13 @@ class Coordinates:
             z: their coordinates.
             weight: how often each counts; None counts each once.
             context: what is given beside each.
+            log_det: the log-density of each in the units of the data, less that in the space.
         """
         everything = z, np.ones(len(z)) if weight is None else weight
-        return cls(lambda: iter([everything]), len(z), float(everything[1].sum()), z.shape[1], everything, context)
+        total = float(everything[1].sum())
+        known = None if log_det is None or not total or not np.isfinite(log_det).all() else log_det
+        mean = None if known is None else float(everything[1] @ known) / total
+        return cls(lambda: iter([everything]), len(z), total, z.shape[1], everything, context, mean)
 
     @property
     def whole(self) -> Block:
