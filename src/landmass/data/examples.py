@@ -2,7 +2,7 @@
 
 import hashlib
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -111,6 +111,12 @@ class Examples:
     def sha256(self) -> str:
         """Of the events and their answers."""
         return hashlib.sha256(f"{self.inputs.sha256()} {self.answers.tolist()!r}".encode()).hexdigest()
+
+    def knowing(self, held_out: Self) -> Self:
+        """The same examples, of data of which a part is held out: words that stand only there are unknown, no fault."""
+        if isinstance(self.inputs, Table) and isinstance(held_out.inputs, Table):
+            return replace(self, inputs=self.inputs.knowing(held_out.inputs))
+        return self
 
     def take(self, rows: Shaped[np.ndarray, " chosen"]) -> Self:
         """The examples of some rows."""

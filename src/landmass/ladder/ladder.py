@@ -99,6 +99,8 @@ class Ladder(DensityMixin, BaseEstimator):
                 f"{len(data)} events are too few for a ladder, which keeps some to choose by and some to report on; "
                 "give at least 20"
             )
+        if isinstance(train, Examples) and isinstance(held_out, Examples):
+            train = train.knowing(held_out)
         self.train_: Any = train
         self.validation_: Any = validation
         self.test_: Any = held_out
@@ -283,6 +285,7 @@ class Ladder(DensityMixin, BaseEstimator):
         weights = self.rungs_["stack"].parameters_["weights"] if "stack" in self.rungs_ else ()
         weight = dict(zip(self.rungs_, np.asarray(weights).tolist(), strict=False))
         lines, below, copies = [], None, self.test_.copies()
+        told = data.repeats() if isinstance(data, Dataset) else next(iter(self.rungs_.values())).inputs_.notes
         for name, rung in self.rungs_.items():
             scores = self.test_scores_[name]
             line = line_of(
@@ -311,7 +314,7 @@ class Ladder(DensityMixin, BaseEstimator):
             rungs=tuple(lines),
             best=self.best_,
             failed=self.failed_,
-            notes=(*data.notes, *(data.repeats() if isinstance(data, Dataset) else ())),
+            notes=(*data.notes, *told),
         )
 
 

@@ -1,0 +1,43 @@
+"""The ladder of predictors: what its parts hold, and what it says of them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import landmass
+from landmass import DataError, Ladder, NeuralClassifier
+from landmass.data.batches import split_rows
+
+QUICK = NeuralClassifier(hidden=4, depth=1, max_steps=8)
+
+
+def towns(n=200, seed=0):
+    """People of two towns, of whom the older ones buy."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"town": rng.choice(["Ulm", "Bonn"], n), "age": rng.normal(40.0, 9.0, n).round(3)})
+    frame["buys"] = np.where(frame["age"] > 40.0, "yes", "no")
+    return frame
+
+
+def test_rare_word_of_the_test_part_is_unknown_and_noted(tmp_path):
+    frame = towns()
+    frame.loc[7, "town"] = "Oslo"
+    copies = landmass.examples(frame, "buys").copies()
+    seed = next(seed for seed in range(99) if 7 in split_rows(copies, seed, 0.1, 0.1).test)
+    ladder = Ladder([QUICK], random_state=seed).fit(frame, target="buys", folder=tmp_path / "run")
+    assert ladder.ledger_.notes == (
+        "column 'town' holds 1 words in 1 held-out rows that no training row has ('Oslo'); they count as unknown",
+    )
+    asked = frame.drop(columns="buys")
+    found = landmass.load(tmp_path / "run").rungs_["neural_classifier"]
+    np.testing.assert_array_equal(found.predict_proba(asked), ladder.rungs_["neural_classifier"].predict_proba(asked))
+    with pytest.raises(DataError, match="column 'town' holds 'Riga'"):
+        ladder.predict(asked.assign(town="Riga"))
+
+
+def test_new_word_of_a_test_set_is_unknown_too():
+    later = towns(50, seed=1)
+    later.loc[7, "town"], later.loc[9, "age"] = "Oslo", np.nan
+    ladder = Ladder([QUICK]).fit(towns(), test=later, target="buys")
+    assert np.isfinite(ladder.test_scores_["neural_classifier"]).all()
+    assert len(ladder.ledger_.notes) == 2
