@@ -7,6 +7,7 @@ import pytest
 import landmass
 from landmass import DataError, Ladder, NeuralClassifier
 from landmass.data.batches import split_rows
+from landmass.report.page import write_report
 
 QUICK = NeuralClassifier(hidden=4, depth=1, max_steps=8)
 
@@ -41,3 +42,22 @@ def test_new_word_of_a_test_set_is_unknown_too():
     ladder = Ladder([QUICK]).fit(towns(), test=later, target="buys")
     assert np.isfinite(ladder.test_scores_["neural_classifier"]).all()
     assert len(ladder.ledger_.notes) == 2
+
+
+def test_class_of_a_single_event_is_learned_from():
+    frame = towns()
+    frame.loc[[5, 60], "buys"] = ["never", "often"]
+    for seed in range(3):
+        ladder = Ladder([QUICK], random_state=seed).fit(frame, target="buys")
+        assert {5, 60} <= set(ladder.split_.train)
+        assert ladder.last_.classes_.tolist() == ["never", "no", "often", "yes"]
+
+
+def test_new_class_of_a_test_set_has_density_zero(tmp_path):
+    later = towns(60, seed=1)
+    later.loc[7, "buys"] = "never"
+    ladder = Ladder([QUICK]).fit(towns(), test=later, target="buys", folder=tmp_path / "run")
+    assert [(rung.nats, rung.zero_density) for rung in ladder.ledger_.rungs] == [(None, 1), (None, 1)]
+    page = write_report(ladder, tmp_path / "run").read_text()
+    assert "density zero" in page
+    assert "&#x27;never&#x27;" in page

@@ -13,7 +13,7 @@ from scipy.special import entr
 from sklearn.exceptions import DataConversionWarning
 
 from landmass.data import delimited, images, tables
-from landmass.data.batches import split_rows
+from landmass.data.batches import Split, split_rows
 from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.features import Features, Table
 from landmass.data.images import Images
@@ -69,8 +69,21 @@ class Examples:
             test: the share.
             seed: seed of the choice.
         """
-        parts = split_rows(self.copies(), seed, 0.0, test)
+        parts = self.parts(seed, 0.0, test, classes=not is_number(self.answers))
         return self.take(parts.train), self.take(parts.test)
+
+    def parts(self, seed: int, validation: float, test: float, *, classes: bool) -> Split:
+        """Rows to learn from, to choose by and to report on; copies of an event stay on one side.
+
+        Args:
+            seed: see `landmass.data.batches.split_rows`, and so for the next two.
+            validation: see there.
+            test: see there.
+            classes: whether the answers are classes, of each of which there is to be something to learn from.
+        """
+        answers = self.answers.astype(str) if self.answers.dtype == object else self.answers
+        codes = np.unique(answers, return_inverse=True)[1] if classes else None
+        return split_rows(self.copies(), seed, validation, test, classes=codes)
 
     def copies(self) -> Copies:
         """For each event the number of the distinct one that it is a copy of.

@@ -12,12 +12,12 @@ from typing import Any, Self
 import msgspec
 import numpy as np
 import pyarrow as pa
-from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.base import BaseEstimator, DensityMixin, is_classifier
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from landmass.catalog import load_estimator
-from landmass.data.batches import split_rows
+from landmass.data.batches import split
 from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.dataset import Dataset
 from landmass.data.examples import Examples, read_examples
@@ -91,7 +91,11 @@ class Ladder(DensityMixin, BaseEstimator):
         data = _read(X, target)
         rungs = self._rungs(data)
         self.target_ = data.target if isinstance(data, Examples) else None
-        self.split_ = split_rows(data.copies(), self.random_state, 0.1, 0.1 if test is None else 0.0)
+        shares = self.random_state, 0.1, 0.1 if test is None else 0.0
+        if isinstance(data, Examples):
+            self.split_ = data.parts(*shares, classes=any(map(is_classifier, rungs.values())))
+        else:
+            self.split_ = split(data, *shares)
         train, validation = data.take(self.split_.train), data.take(self.split_.validation)
         held_out = data.take(self.split_.test) if test is None else like(test, data)
         if min(len(validation), len(held_out)) < 2:

@@ -120,10 +120,10 @@ class NeuralClassifier(ClassifierMixin, ConditionalEstimator):
 
     def _coded(self, answers: Answers) -> Float[np.ndarray, "events 1"]:
         places = {each: i for i, each in enumerate(self.classes_.tolist())}
-        codes = np.array([places.get(answer, -1) for answer in answers.tolist()], np.float32)
-        if (codes < 0).any():
-            unknown = answers.tolist()[int((codes < 0).argmax())]
-            raise DataError(f"class {unknown!r} was not in the training data (there are: {list(places)})")
+        wrong = [each for each in answers.tolist() if isinstance(each, str) != isinstance(next(iter(places)), str)]
+        if wrong:
+            raise DataError(f"{wrong[0]!r} is not of the classes' kind ({list(places)}): one is text, the other is not")
+        codes = np.array([places.get(answer, np.nan) for answer in answers.tolist()], np.float32)
         return codes[:, None]
 
     def _weights(self, answers: Float[np.ndarray, "events 1"]) -> Float[np.ndarray, " events"]:
