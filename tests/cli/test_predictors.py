@@ -275,6 +275,16 @@ def test_an_error_is_one_line_with_the_remedy_and_leaves_nothing(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_classes_that_are_whole_numbers_are_named_so(call: Call):
+    Path("prices.csv").write_text(TABLE)
+    weight = 'neural_classifier.class_weight={"1": 3}'
+    answer = call("fit", "prices.csv", "--target", "size", *QUICK, "--set", weight)
+    assert answer.code == 0, answer.err
+    found = rows(call("predict", "runs/prices-1", "prices.csv", "--rung", "neural_classifier"))
+    assert list(found[0]) == ["size", *(f"p({i})" for i in range(7))]
+    assert found[0]["size"].isdigit()
+
+
 def test_word_that_was_never_seen_is_named(call: Call):
     Path("prices.csv").write_text(TABLE)
     assert call("fit", "prices.csv", "--target", "colour", *QUICK).code == 0

@@ -28,7 +28,7 @@ class Table:
     """Columns of numbers and of words, cells of which may be empty.
 
     Args:
-        columns: float64 with NaN for an empty cell, or text objects with None for one; by name, in order.
+        columns: numbers with NaN for an empty cell, or text objects with None for one; by name, in order.
         unnamed: whether the names were made up, so that columns are told apart by their place.
         notes: what the reader left out, in sentences.
         beside: a part of the same data that is held out: what only it holds is unknown, and no fault.
@@ -105,7 +105,8 @@ def _cells(values: nw.Series, name: str) -> Shaped[np.ndarray, " events"] | None
                 f"column {name!r} holds {numbers[row]} (row {row}, counted from 0; {wrong.sum()} such values); "
                 "correct these cells, or empty them"
             )
-        return numbers
+        own = values.to_numpy()
+        return own if own.dtype.kind in "biu" and not empty.any() else numbers
     if kind in (nw.String, nw.Categorical, nw.Enum, nw.Object):
         words = np.array(
             [None if gap else str(cell) for cell, gap in zip(values.to_list(), empty, strict=True)], object
@@ -214,7 +215,8 @@ class Words(msgspec.Struct, frozen=True, tag_field="kind", tag="words", forbid_u
         """
         if cells.dtype != object and not np.isnan(cells).all():
             raise DataError(
-                f"column {self.name!r} held words in training, and now numbers: {cells[~np.isnan(cells)][0]:g}; give "
+                f"column {self.name!r} held words in training, and now numbers: "
+                f"{float(cells[~np.isnan(cells)][0]):g}; give "
                 "words"
             )
         places: dict[str | None, int] = dict.fromkeys(self.others, self.width)
@@ -264,8 +266,9 @@ class Features(msgspec.Struct, frozen=True, tag_field="inputs", tag="columns", f
         parts = [part.columns for part in (validation, train.beside) if part is not None]
         columns, notes = [], []
         for name, cells in train.columns.items():
-            held_out = [part[name] for part in parts if name in part and part[name].dtype == cells.dtype]
-            column, note = _fit_column(name, cells, np.concatenate([cells[:0], *held_out]), ranked)
+            held_out = [part[name] for part in parts if name in part]
+            alike = [each for each in held_out if (each.dtype == object) == (cells.dtype == object)]
+            column, note = _fit_column(name, cells, np.concatenate([cells[:0], *alike]), ranked)
             columns += [] if column is None else [column]
             notes += [note] if note else []
         if not columns:
@@ -331,7 +334,7 @@ def _fit_column(
     """How a column becomes numbers, None where it tells nothing; and what there is to say of it."""
     if cells.dtype == object:
         return _fit_words(name, [_word(cell) for cell in cells], [_word(cell) for cell in held_out])
-    known = cells[~np.isnan(cells)]
+    known = cells[~np.isnan(cells)].astype(np.float64)
     gaps, empty = bool(np.isnan(cells).any()), int(np.isnan(held_out).sum())
     if not known.size:
         return None, ""
