@@ -285,6 +285,16 @@ def test_classes_that_are_whole_numbers_are_named_so(call: Call):
     assert found[0]["size"].isdigit()
 
 
+def test_column_that_tells_nothing_is_told_of_everywhere(call: Call):
+    Path("prices.csv").write_text("".join(f"{line},{'unit' if not i else 3}\n" for i, line in enumerate(TABLE.split())))
+    answer = call("fit", "prices.csv", "--target", "colour", *QUICK[:-1])
+    assert answer.code == 0, answer.err
+    told = "left out column 'unit': it is 3 in every training row"
+    assert f"prices: {told}" in answer.err
+    assert json.loads(Path("runs/prices-1/ledger.json").read_text())["notes"] == [told]
+    assert told.replace("'", "&#x27;") in Path("runs/prices-1/report.html").read_text()
+
+
 def test_word_that_was_never_seen_is_named(call: Call):
     Path("prices.csv").write_text(TABLE)
     assert call("fit", "prices.csv", "--target", "colour", *QUICK).code == 0

@@ -79,3 +79,27 @@ def test_known_cells_need_no_square_of_their_levels():
     assert encoded.dtype == np.float32
     np.testing.assert_array_equal(np.unique(cells)[encoded.argmax(axis=1)], cells)
     np.testing.assert_array_equal(encoded.sum(axis=1), 1.0)
+
+
+def test_column_that_tells_nothing_is_left_out_with_the_reason():
+    table = Table(
+        {
+            "x": np.arange(30.0),
+            "same": np.full(30, 7),
+            "none": np.full(30, np.nan),
+            "word": words(*["a"] * 30),
+            "blank": words(*[None] * 30),
+            "id": words(*map(str, range(30))),
+        }
+    )
+    features = Features.fit(table, table, ranked=False)
+    assert features.names == ["x"]
+    assert features.notes == (
+        "left out column 'same': it is 7 in every training row",
+        "left out column 'none': it is empty in every training row",
+        "left out column 'word': it is 'a' in every training row",
+        "left out column 'blank': it is empty in every training row",
+        "left out column 'id': it names rows more than it says of them (30 words in 30 training rows)",
+    )
+    with pytest.raises(DataError, match="nothing to predict from: left out column 'same': it is 7 in every"):
+        Features.fit(table.without("x"), table, ranked=False)

@@ -243,7 +243,7 @@ class Features(msgspec.Struct, frozen=True, tag_field="inputs", tag="columns", f
     Args:
         columns: each one.
         unnamed: whether columns are told apart by their place.
-        notes: what counts as unknown, in sentences.
+        notes: which columns tell nothing, and what counts as unknown, in sentences.
     """
 
     columns: tuple[Number | Words, ...]
@@ -272,7 +272,7 @@ class Features(msgspec.Struct, frozen=True, tag_field="inputs", tag="columns", f
             columns += [] if column is None else [column]
             notes += [note] if note else []
         if not columns:
-            raise DataError("every column is empty or the same in all rows; there is nothing to predict from")
+            raise DataError(f"there is nothing to predict from: {'; '.join(notes[:3])}")
         return cls(tuple(columns), train.unnamed, tuple(notes))
 
     @property
@@ -337,13 +337,13 @@ def _fit_column(
     known = cells[~np.isnan(cells)].astype(np.float64)
     gaps, empty = bool(np.isnan(cells).any()), int(np.isnan(held_out).sum())
     if not known.size:
-        return None, ""
+        return None, f"left out column {name!r}: it is empty in every training row"
     with np.errstate(over="ignore", invalid="ignore"):
         loc, scale = float(known.mean()), float(known.std())
     if not np.isfinite(scale):
         raise DataError(f"column {name!r} reaches {np.abs(known).max():g}, whose square is no number; rescale it")
     if scale <= 1e-12 * abs(loc) and not gaps:
-        return None, ""
+        return None, f"left out column {name!r}: it is {loc:g} in every training row"
     fills = bool(empty) and not gaps
     note = f"column {name!r} is empty in {empty} held-out rows and in no training row; that counts as its mean"
     return Number(name, loc, scale or 1.0, gaps, _ranks(known) if ranked else (), fills), note if fills else ""
@@ -353,9 +353,11 @@ def _fit_words(name: str, words: list[str | None], held_out: list[str | None]) -
     """The same of words."""
     seen = set(words)
     levels, gaps = sorted(word for word in seen if word is not None), None in seen
-    names_rows = len(levels) > NAMES_ROWS and len(levels) > len(words) / 2
-    if names_rows or len(seen) < 2:
-        return None, ""
+    if len(levels) > NAMES_ROWS and len(levels) > len(words) / 2:
+        told = f"it names rows more than it says of them ({len(levels)} words in {len(words)} training rows)"
+        return None, f"left out column {name!r}: {told}"
+    if len(seen) < 2:
+        return None, f"left out column {name!r}: it is {repr(levels[0]) if levels else 'empty'} in every training row"
     unknown = [word for word in held_out if word not in seen]
     others = sorted(set(unknown), key=lambda word: (word is None, word))
     some = ", ".join("an empty cell" if word is None else repr(word) for word in others[:3])
