@@ -94,6 +94,31 @@ def test_what_is_changed_is_noted(tmp_path):
     }
 
 
+@pytest.mark.parametrize(
+    "ending, dtype", [("png", np.uint16), ("tif", np.uint16), ("tif", np.int32), ("pgm", np.int32)]
+)
+def test_picture_of_16_bits_is_scaled_by_its_kind_and_not_by_what_it_holds(tmp_path, ending, dtype):
+    for name, values in (("bright", [0, 257, 65535]), ("dark", [0, 100, 250])):
+        Image.fromarray(np.array([values], dtype)).save(tmp_path / f"{name}.{ending}")
+    found = read_images(tmp_path)
+    assert found.X[:, 0, :, 0].tolist() == [[0, 1, 255], [0, 0, 1]]
+
+
+@pytest.mark.parametrize(
+    "values, told",
+    [
+        (np.array([[0, 65536]], np.int32), "holds numbers from 0 to 65536"),
+        (np.array([[-1, 300]], np.int32), "holds numbers from -1 to 300"),
+        (np.array([[0.0, 0.5]], np.float32), "holds fractions from 0 to 0.5"),
+        (np.array([[0.0, np.nan]], np.float32), "holds fractions from nan to nan"),
+    ],
+)
+def test_picture_of_numbers_beyond_16_bits_is_refused(tmp_path, values, told):
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    with pytest.raises(DataError, match=f"a.tif {told}.*; save it with 8 or 16 bits"):
+        read_images(tmp_path)
+
+
 def test_a_photograph_is_turned_as_its_camera_was(tmp_path):
     image = Image.fromarray(np.arange(48, dtype=np.uint8).reshape(6, 8))
     exif = image.getexif()

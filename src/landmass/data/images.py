@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 import numpy as np
-from jaxtyping import Shaped, UInt8
+from jaxtyping import Float, Shaped, UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from landmass.data import delimited, idx, points
@@ -317,10 +317,8 @@ def _picture(read: idx.Read, name: str, size: tuple[int, int] | None) -> tuple[I
     except BROKEN as error:
         raise DataError(f"{name} is a broken picture: {error}; remove it, or save it anew") from error
     if image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image, np.float64)
-        top = 65535.0 if values.max() > 255.0 else 255.0
         changed.add("had 16 bits and were brought to 8")
-        image = Image.fromarray(np.clip(values * (255.0 / top), 0.0, 255.0).round().astype(np.uint8))
+        image = Image.fromarray(_eight_bits(np.asarray(image, np.float64), image.mode, name))
     if image.has_transparency_data:
         changed.add("had transparent places, which are white now")
         image = image.convert("RGBA")
@@ -328,6 +326,18 @@ def _picture(read: idx.Read, name: str, size: tuple[int, int] | None) -> tuple[I
         image = image.convert("RGB")
     image = image.convert("L" if image.mode in ("1", "L", "LA") else "RGB")
     return (image if size is None else image.resize((size[1], size[0]), Image.Resampling.LANCZOS)), changed
+
+
+def _eight_bits(values: Float[np.ndarray, "height width"], mode: str, name: str) -> UInt8[np.ndarray, "height width"]:
+    """Grey values from 0 to 65,535 as bytes: each by the same factor, so that a dark picture stays dark."""
+    low, high = values.min(), values.max()
+    fractions = mode == "F" and bool((values != values.round()).any())
+    if fractions or not 0.0 <= low <= high <= 65535.0:
+        raise DataError(
+            f"{name} holds {'fractions' if fractions else 'numbers'} from {low:g} to {high:g}, and pictures of more "
+            "than 8 bits are whole numbers from 0 (black) to 65535 (white); save it with 8 or 16 bits"
+        )
+    return (values / 257.0).round().astype(np.uint8)
 
 
 def _wide(size: tuple[int, int]) -> str:
