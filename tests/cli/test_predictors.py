@@ -72,6 +72,23 @@ def test_prediction_has_a_row_a_picture_with_probabilities(call: Call, predictor
     assert rows(one)[0]["p(yes)"] == found[3]["p(yes)"]
 
 
+def test_pictures_of_another_size_are_brought_to_the_models(call: Call, predictor: Path):
+    pictures("new", 6, 16)
+    told = "new: 6 pictures were brought to 8×8 pixels (width × height)"
+    for words in (("predict", str(predictor), "new"), ("score", str(predictor), "new")):
+        answer = call(*words, "--rung", "neural_classifier")
+        assert answer.code == 0, answer.err
+        assert told in answer.err
+    found = rows(call("predict", str(predictor), "new", "--rung", "neural_classifier"))
+    small = (
+        landmass.load(predictor).rungs_["neural_classifier"].predict_proba(landmass.read_images(Path("new"), size=8))
+    )
+    np.testing.assert_allclose([float(row["p(yes)"]) for row in found], small[:, 1], atol=1e-9)
+    np.save("new.npy", landmass.read_images(Path("new"), size=8).X)
+    again = rows(call("predict", str(predictor), "new.npy", "--rung", "neural_classifier"))
+    assert [row["p(yes)"] for row in again] == [row["p(yes)"] for row in found]
+
+
 def test_score_of_a_predictor_is_that_of_the_answers(call: Call, predictor: Path):
     pictures("new", 12)
     answer = call("score", str(predictor), "new", "--rung", "neural_classifier", "--json")
@@ -236,10 +253,10 @@ WRONG = {
     "size of a table": (("fit", "table.csv", "--size", "8"), ["--size and --grey are for pictures"], None),
     "target of a table unknown": (("fit", "table.csv", "--target", "age"), ["no column 'age'", "'height'"], None),
     "test of what has no other events": (("fit", "digits", "--test", "digits"), ["digits is one set of 1,797"], None),
-    "pictures of another size to predict": (
-        ("predict", "RUN", "small"),
+    "array of images of another size to predict": (
+        ("predict", "RUN", "small.npy"),
         ["images are 4×4×3", "fitted to 8×8×3"],
-        lambda: pictures("small", 3, 4),
+        lambda: np.save("small.npy", np.zeros((2, 4, 4, 3), np.uint8)),
     ),
     "table to a predictor of pictures": (
         ("predict", "RUN", "table.csv"),

@@ -70,6 +70,7 @@ def test_pictures_are_brought_to_a_size_on_request(tmp_path):
     found = read_images(tmp_path, size=(4, 5))
     assert found.X.shape == (2, 4, 5, 3)
     assert found.size == (4, 5)
+    assert found.notes == ("2 pictures were brought to 5×4 pixels (width × height)",)
     assert read_images(tmp_path, size=7).X.shape == (2, 7, 7, 3)
     # A flat picture stays flat.
     Image.new("L", (50, 40), 77).save(tmp_path / "c.png")

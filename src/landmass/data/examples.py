@@ -230,7 +230,7 @@ def read_inputs(X: Any, like: Inputs | None = None) -> tuple[Table | Images, str
 
     Args:
         X: see `read_examples`; also the path of one picture.
-        like: how the events of a fit became numbers: pictures are resized as those were.
+        like: how the events of a fit became numbers: pictures in files are brought to the size of those.
     """
     if isinstance(X, Examples):
         return X.inputs, X.name
@@ -252,9 +252,9 @@ def _read_path(path: Path, like: Inputs | None) -> Table | Images:
         known = ", ".join(EXAMPLES)
         raise DataError(f"there is no file or folder {path}, and no built-in examples of that name (there: {known})")
     if images.holds_images(path):
-        pixels = like if isinstance(like, PixelInputs) else None
-        size = pixels.shape[:2] if pixels is not None and pixels.resized else None
-        return images.read_images(path, size=size, grey=None if pixels is None else pixels.shape[2] == 1)
+        if not isinstance(like, PixelInputs) or path.suffix.lower() in (".npy", ".npz"):
+            return images.read_images(path)
+        return images.read_images(path, size=like.shape[:2], grey=like.shape[2] == 1)
     check_file(path)
     ending = path.suffix.lower()
     if ending not in (".csv", ".tsv", ".parquet"):

@@ -325,7 +325,10 @@ def _picture(read: idx.Read, name: str, size: tuple[int, int] | None) -> tuple[I
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
         image = image.convert("RGB")
     image = image.convert("L" if image.mode in ("1", "L", "LA") else "RGB")
-    return (image if size is None else image.resize((size[1], size[0]), Image.Resampling.LANCZOS)), changed
+    if size is not None and image.size != (size[1], size[0]):
+        changed.add(f"were brought to {_wide((size[1], size[0]))} pixels (width × height)")
+        image = image.resize((size[1], size[0]), Image.Resampling.LANCZOS)
+    return image, changed
 
 
 def _eight_bits(values: Float[np.ndarray, "height width"], mode: str, name: str) -> UInt8[np.ndarray, "height width"]:
