@@ -202,6 +202,12 @@ def with_a_bomb(folder):
     bomb(folder / "a.png")
 
 
+def in_parts(folder):
+    for part in ("train", "test"):
+        picture(folder / part / "cat" / "a.png")
+        picture(folder / part / "dog" / "a.png")
+
+
 def with_a_loose_picture(folder):
     picture(folder / "cat" / "a.png")
     picture(folder / "b.png")
@@ -217,6 +223,7 @@ def with_a_loose_picture(folder):
         (corrupt, "a.jpg is not a picture that can"),
         (of_two_sizes, r"a.png is 8×6 and b.png is 9×9 \(width × height\); give a size"),
         (with_a_bomb, "a.png has more than 100,000,000 pixels.*bomb"),
+        (in_parts, r"folders 'test', 'train', which are parts .*: landmass fit .*images/train --test .*images/test"),
         (with_a_loose_picture, "b.png lies beside the folders of the classes"),
     ],
 )

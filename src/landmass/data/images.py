@@ -30,6 +30,9 @@ Pixels = UInt8[np.ndarray, "events height width channels"]
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 """Endings of files that are pictures."""
 
+PARTS = {"train", "training", "val", "valid", "validation", "test"}
+"""Names of folders that are parts of a data set, not classes."""
+
 LABELS = "labels.csv"
 """The file beside pictures that says what is on them."""
 
@@ -246,6 +249,13 @@ def _labels(
         folders = [PurePosixPath(name).parent.as_posix() for name in pictures]
         if len(set(folders)) < 2:
             return {}, pictures
+        tops = sorted({PurePosixPath(folder).parts[0] for folder in folders if folder != "."})
+        if {top.lower() for top in tops} <= PARTS:
+            unpack, folder = ("", path) if path.is_dir() else ("unpack it, and ", path.with_suffix(""))
+            raise DataError(
+                f"{path} holds the folders {', '.join(map(repr, tops))}, which are parts of the data and not classes; "
+                f"{unpack}give each by itself: landmass fit {folder / 'train'} --test {folder / 'test'}"
+            )
         if "." in folders:
             loose = pictures[folders.index(".")]
             raise DataError(f"{path / loose} lies beside the folders of the classes; put it into one, or remove it")
