@@ -61,3 +61,12 @@ def test_new_class_of_a_test_set_has_density_zero(tmp_path):
     page = write_report(ladder, tmp_path / "run").read_text()
     assert "density zero" in page
     assert "&#x27;never&#x27;" in page
+
+
+def test_test_set_may_be_a_pair_of_events_and_answers():
+    rng = np.random.default_rng(0)
+    X, X_test = rng.standard_normal((100, 2)), rng.standard_normal((30, 2))
+    ladder = Ladder([QUICK]).fit(X, target=X[:, 0] > 0.0, test=(X_test, X_test[:, 0] > 0.0))
+    assert ladder.ledger_.n == {"train": 90, "validation": 10, "test": 30}
+    expected = ladder.rungs_["neural_classifier"].log_prob(X_test, X_test[:, 0] > 0.0).mean()
+    assert ladder.ledger_.rung("neural_classifier").nats == pytest.approx(expected)

@@ -76,7 +76,7 @@ class Ladder(DensityMixin, BaseEstimator):
 
         Args:
             X: events, in any form that `landmass.read` takes; or `Examples`, or what they can be made of.
-            test: held-out events of the same columns; None keeps a tenth of X.
+            test: held-out events of the same columns, or a pair of them and their answers; None keeps a tenth of X.
             target: what to predict: the name of a column or label, or the answers; None fits densities, except to
                 `Examples`, which know their answers, and to images with one label.
             listen: hears the progress records of every rung.
@@ -343,14 +343,15 @@ def like(test: Any, data: Dataset | Examples) -> Dataset | Examples:
     """Test events as the training events are; named columns may come in another order.
 
     Args:
-        test: in any form that they could have.
+        test: in any form that they could have, or a pair of such and their answers.
         data: the training events.
 
     Raises:
         DataError: their columns are others.
     """
     if isinstance(data, Examples):
-        return test if isinstance(test, Examples) else read_examples(test, data.target)
+        events, answers = test if isinstance(test, tuple) and len(test) == 2 else (test, data.target)
+        return test if isinstance(test, Examples) else read_examples(events, answers)
     return same_columns(read(test), data)
 
 
