@@ -53,7 +53,7 @@ def rows(answer: Answer) -> list[dict[str, str]]:
 def test_ledger_begins_with_the_rung_that_is_told_nothing(predictor: Path):
     ledger = json.loads((predictor / "ledger.json").read_text())
     assert [rung["family"] for rung in ledger["rungs"]] == ["constant", "neural_classifier"]
-    assert ledger["unit"] == "class of bright"
+    assert ledger["unit"] == "class"
     assert ledger["rungs"][0]["nats"] == pytest.approx(np.log(0.5), abs=0.05)
     assert {"right", "AUC"} <= set(ledger["rungs"][1]["measures"])
 
@@ -220,6 +220,11 @@ WRONG = {
     "pictures of two sizes": (FIT, ["00.png is 8×8 and 07.png is 9×9", "--size"], of_two_sizes),
     "empty folder": (FIT, ["pictures is empty", "give a folder of pictures"], lambda: os.mkdir("pictures")),
     "one class": (FIT, ["'bright' has one class only: 'no'"], relabelled(lambda text: text.replace("yes", "no"))),
+    "one number": (
+        ("fit", "flat.csv", "--target", "price", *QUICK),
+        ["the target 'price' is always 3.5 in all 60 rows", "add events with other answers"],
+        lambda: Path("flat.csv").write_text("size,price\n" + "".join(f"{i},3.5\n" for i in range(60))),
+    ),
     "label without picture": (FIT, ["'99.png' stands in labels.csv"], relabelled(lambda text: text + "99.png,no,1\n")),
     "picture without label": (
         FIT,

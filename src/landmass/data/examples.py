@@ -101,9 +101,10 @@ class Examples:
             DataError: names the target, the value and the remedy.
         """
         if len(self) and (self.answers == self.answers[0]).all():
+            is_ = "is always" if self.answers.dtype.kind in "fiu" else "has one class only:"
             raise DataError(
-                f"the target {self.target!r} has one class only: {self.answers.tolist()[0]!r} in all {len(self)} rows; "
-                "add events with other answers"
+                f"the target {self.target!r} {is_} {self.answers.tolist()[0]!r} in all {len(self)} rows; add events "
+                "with other answers"
             )
 
     @property
@@ -114,7 +115,7 @@ class Examples:
     @property
     def unit(self) -> str:
         """What a density of the answers is per."""
-        return f"unit of {self.target}" if is_number(self.answers) else f"class of {self.target}"
+        return f"unit of {self.target}" if is_number(self.answers) else "class"
 
     @property
     def entropy(self) -> float | None:
