@@ -54,7 +54,7 @@ def rows(answer: Answer) -> list[dict[str, str]]:
 def test_ledger_begins_with_the_rung_that_is_told_nothing(predictor: Path):
     ledger = json.loads((predictor / "ledger.json").read_text())
     assert [rung["family"] for rung in ledger["rungs"]] == ["constant", "neural_classifier"]
-    assert ledger["unit"] == "class of bright"
+    assert ledger["unit"] == "class"
     assert ledger["rungs"][0]["nats"] == pytest.approx(np.log(0.5), abs=0.05)
     assert {"right", "AUC"} <= set(ledger["rungs"][1]["measures"])
 
@@ -71,6 +71,23 @@ def test_prediction_has_a_row_a_picture_with_probabilities(call: Call, predictor
     assert [row["bright"] for row in found] == model.predict(landmass.read_images(Path("new"))).tolist()
     one = call("predict", str(predictor), "new/03.png", "--rung", "neural_classifier")
     assert rows(one)[0]["p(yes)"] == found[3]["p(yes)"]
+
+
+def test_pictures_of_another_size_are_brought_to_the_models(call: Call, predictor: Path):
+    pictures("new", 6, 16)
+    told = "new: 6 pictures were brought to 8×8 pixels (width × height)"
+    for words in (("predict", str(predictor), "new"), ("score", str(predictor), "new")):
+        answer = call(*words, "--rung", "neural_classifier")
+        assert answer.code == 0, answer.err
+        assert told in answer.err
+    found = rows(call("predict", str(predictor), "new", "--rung", "neural_classifier"))
+    small = (
+        landmass.load(predictor).rungs_["neural_classifier"].predict_proba(landmass.read_images(Path("new"), size=8))
+    )
+    np.testing.assert_allclose([float(row["p(yes)"]) for row in found], small[:, 1], atol=1e-9)
+    np.save("new.npy", landmass.read_images(Path("new"), size=8).X)
+    again = rows(call("predict", str(predictor), "new.npy", "--rung", "neural_classifier"))
+    assert [row["p(yes)"] for row in again] == [row["p(yes)"] for row in found]
 
 
 def test_score_of_a_predictor_is_that_of_the_answers(call: Call, predictor: Path):
@@ -263,6 +280,11 @@ WRONG = {
     "pictures of two sizes": (FIT, ["00.png is 8×8 and 07.png is 9×9", "--size"], of_two_sizes),
     "empty folder": (FIT, ["pictures is empty", "give a folder of pictures"], lambda: os.mkdir("pictures")),
     "one class": (FIT, ["'bright' has one class only: 'no'"], relabelled(lambda text: text.replace("yes", "no"))),
+    "one number": (
+        ("fit", "flat.csv", "--target", "price", *QUICK),
+        ["the target 'price' is always 3.5 in all 60 rows", "add events with other answers"],
+        lambda: Path("flat.csv").write_text("size,price\n" + "".join(f"{i},3.5\n" for i in range(60))),
+    ),
     "label without picture": (FIT, ["'99.png' stands in labels.csv"], relabelled(lambda text: text + "99.png,no,1\n")),
     "picture without label": (
         FIT,
@@ -306,10 +328,10 @@ WRONG = {
     "size of a table": (("fit", "table.csv", "--size", "8"), ["--size and --grey are for pictures"], None),
     "target of a table unknown": (("fit", "table.csv", "--target", "age"), ["no column 'age'", "'height'"], None),
     "test of what has no other events": (("fit", "digits", "--test", "digits"), ["digits is one set of 1,797"], None),
-    "pictures of another size to predict": (
-        ("predict", "RUN", "small"),
+    "array of images of another size to predict": (
+        ("predict", "RUN", "small.npy"),
         ["images are 4×4×3", "fitted to 8×8×3"],
-        lambda: pictures("small", 3, 4),
+        lambda: np.save("small.npy", np.zeros((2, 4, 4, 3), np.uint8)),
     ),
     "table to a predictor of pictures": (
         ("predict", "RUN", "table.csv"),
@@ -343,6 +365,26 @@ def test_an_error_is_one_line_with_the_remedy_and_leaves_nothing(
     for piece in needed:
         assert piece in error
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_classes_that_are_whole_numbers_are_named_so(call: Call):
+    Path("prices.csv").write_text(TABLE)
+    weight = 'neural_classifier.class_weight={"1": 3}'
+    answer = call("fit", "prices.csv", "--target", "size", *QUICK, "--set", weight)
+    assert answer.code == 0, answer.err
+    found = rows(call("predict", "runs/prices-1", "prices.csv", "--rung", "neural_classifier"))
+    assert list(found[0]) == ["size", *(f"p({i})" for i in range(7))]
+    assert found[0]["size"].isdigit()
+
+
+def test_column_that_tells_nothing_is_told_of_everywhere(call: Call):
+    Path("prices.csv").write_text("".join(f"{line},{'unit' if not i else 3}\n" for i, line in enumerate(TABLE.split())))
+    answer = call("fit", "prices.csv", "--target", "colour", *QUICK[:-1])
+    assert answer.code == 0, answer.err
+    told = "left out column 'unit': it is 3 in every training row"
+    assert f"prices: {told}" in answer.err
+    assert json.loads(Path("runs/prices-1/ledger.json").read_text())["notes"] == [told]
+    assert told.replace("'", "&#x27;") in Path("runs/prices-1/report.html").read_text()
 
 
 def test_word_that_was_never_seen_is_named(call: Call):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from landmass import DataError, Dataset, Schema
-from landmass.data.batches import split
+from landmass.data.batches import split, split_rows
 
 
 def data_of(X):
@@ -53,3 +53,17 @@ def test_too_few_distinct_events_are_an_error_that_counts_them(X):
 def test_few_events_still_fill_every_part():
     for n in (10, 11, 15, 20):
         assert min(len(part) for part in split(data_of(np.arange(n)), 0)) >= 1
+
+
+def test_every_class_has_an_event_to_learn_from_with_all_its_copies():
+    event = np.append(np.arange(97), [96, 95, 94])
+    classes = np.zeros(100, int)
+    classes[[3, 50, 94, 99]] = [1, 2, 3, 3]
+    for seed in range(30):
+        plain, parts = (split_rows(event, seed, 0.1, 0.1, classes=each) for each in (None, classes))
+        assert set(classes[parts.train]) == {0, 1, 2, 3}
+        assert sorted(np.concatenate(parts)) == list(range(100))
+        assert not set(event[parts.train]) & set(event[np.concatenate(parts[1:])])
+        assert [len(part) for part in parts] == pytest.approx([80, 10, 10], abs=2)
+        if set(classes[plain.train]) == {0, 1, 2, 3}:
+            np.testing.assert_array_equal(parts.test, plain.test)

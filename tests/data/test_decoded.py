@@ -3,6 +3,7 @@
 import os
 
 import numpy as np
+import PIL
 import pytest
 from PIL import Image
 
@@ -45,6 +46,14 @@ def test_changed_picture_or_setting_is_decoded_anew(folder, times):
     assert landmass.read(folder, grey=True).X.shape == (2, 5, 4, 1)
     assert landmass.read(folder, size=3).X.shape == (2, 3, 3, 3)
     assert len(times) == 4
+
+
+@pytest.mark.parametrize("of, what", [(decoded, "FORM"), (PIL, "__version__")])
+def test_another_way_to_decode_decodes_anew(folder, times, monkeypatch, of, what):
+    landmass.read(folder)
+    monkeypatch.setattr(of, what, "another")
+    landmass.read(folder)
+    assert len(times) == 2
 
 
 def test_broken_cache_is_no_harm(folder, times, tmp_path):

@@ -70,6 +70,7 @@ def test_pictures_are_brought_to_a_size_on_request(tmp_path):
     found = read_images(tmp_path, size=(4, 5))
     assert found.X.shape == (2, 4, 5, 3)
     assert found.size == (4, 5)
+    assert found.notes == ("2 pictures were brought to 5×4 pixels (width × height)",)
     assert read_images(tmp_path, size=7).X.shape == (2, 7, 7, 3)
     # A flat picture stays flat.
     Image.new("L", (50, 40), 77).save(tmp_path / "c.png")
@@ -92,6 +93,31 @@ def test_what_is_changed_is_noted(tmp_path):
         "1 pictures move: the first frame was taken",
         "left out 1 files that are no pictures",
     }
+
+
+@pytest.mark.parametrize(
+    "ending, dtype", [("png", np.uint16), ("tif", np.uint16), ("tif", np.int32), ("pgm", np.int32)]
+)
+def test_picture_of_16_bits_is_scaled_by_its_kind_and_not_by_what_it_holds(tmp_path, ending, dtype):
+    for name, values in (("bright", [0, 257, 65535]), ("dark", [0, 100, 250])):
+        Image.fromarray(np.array([values], dtype)).save(tmp_path / f"{name}.{ending}")
+    found = read_images(tmp_path)
+    assert found.X[:, 0, :, 0].tolist() == [[0, 1, 255], [0, 0, 1]]
+
+
+@pytest.mark.parametrize(
+    "values, told",
+    [
+        (np.array([[0, 65536]], np.int32), "holds numbers from 0 to 65536"),
+        (np.array([[-1, 300]], np.int32), "holds numbers from -1 to 300"),
+        (np.array([[0.0, 0.5]], np.float32), "holds fractions from 0 to 0.5"),
+        (np.array([[0.0, np.nan]], np.float32), "holds fractions from nan to nan"),
+    ],
+)
+def test_picture_of_numbers_beyond_16_bits_is_refused(tmp_path, values, told):
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    with pytest.raises(DataError, match=f"a.tif {told}.*; save it with 8 or 16 bits"):
+        read_images(tmp_path)
 
 
 def test_a_photograph_is_turned_as_its_camera_was(tmp_path):
@@ -176,6 +202,12 @@ def with_a_bomb(folder):
     bomb(folder / "a.png")
 
 
+def in_parts(folder):
+    for part in ("train", "test"):
+        picture(folder / part / "cat" / "a.png")
+        picture(folder / part / "dog" / "a.png")
+
+
 def with_a_loose_picture(folder):
     picture(folder / "cat" / "a.png")
     picture(folder / "b.png")
@@ -191,6 +223,7 @@ def with_a_loose_picture(folder):
         (corrupt, "a.jpg is not a picture that can"),
         (of_two_sizes, r"a.png is 8×6 and b.png is 9×9 \(width × height\); give a size"),
         (with_a_bomb, "a.png has more than 100,000,000 pixels.*bomb"),
+        (in_parts, r"folders 'test', 'train', which are parts .*: landmass fit .*images/train --test .*images/test"),
         (with_a_loose_picture, "b.png lies beside the folders of the classes"),
     ],
 )

@@ -352,9 +352,13 @@ def test_words_as_answers_of_a_regressor_are_refused():
         NeuralRegressor(**QUICK).fit(np.random.default_rng(0).random((50, 2)), shop(50)["job"])
 
 
-def test_class_that_training_never_saw_has_no_log_prob(classifier):
-    with pytest.raises(DataError, match="class 'air' was not in the training data"):
-        classifier.log_prob([[0.0, 0.0]], ["air"])
+def test_class_that_training_never_saw_has_density_zero(classifier):
+    X = np.zeros((2, 2))
+    found = classifier.log_prob(X, ["air", "ice"])
+    assert found[0] == -np.inf
+    assert found[1] == classifier.log_prob(X, ["ice", "ice"])[1]
+    with pytest.raises(DataError, match="7 is not of the classes' kind"):
+        classifier.log_prob([[0.0, 0.0]], [7])
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from landmass.cli.console import tell
 from landmass.cli.folder import RunFolder, begun, how_to_go_on
 from landmass.cli.interrupt import INTERRUPTED, at_interrupt
 from landmass.cli.settings import estimators
-from landmass.cli.sources import Source, Sources, check_there, fresh, read_events
+from landmass.cli.sources import Source, Sources, check_there, fresh, read_events, tell_notes
 from landmass.cli.view import spaced, view
 from landmass.data.dataset import Dataset
 from landmass.data.examples import Examples
@@ -156,6 +156,7 @@ def _climb(
     try:
         with shown, at_interrupt(leave):
             ladder.fit(data, test, listen=listen, folder=folder.path)
+        tell_notes(data.name, (note for note in ladder.ledger_.notes if note not in data.notes))
     except (DataError, FitError, SettingError):
         folder.discard()
         raise

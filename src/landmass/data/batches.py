@@ -38,7 +38,12 @@ def split(data: Dataset, seed: int, validation: float = 0.1, test: float = 0.1) 
 
 
 def split_rows(
-    event: Copies, seed: int, validation: float, test: float, weight: Float[np.ndarray, " events"] | None = None
+    event: Copies,
+    seed: int,
+    validation: float,
+    test: float,
+    weight: Float[np.ndarray, " events"] | None = None,
+    classes: Integer[np.ndarray, " events"] | None = None,
 ) -> Split:
     """Split rows at random, of which some are copies of one event.
 
@@ -48,6 +53,7 @@ def split_rows(
         validation: see there.
         test: see there.
         weight: how often each row counts; None counts each once.
+        classes: for each row the number of its class, from 0: each class has an event in the part to train by.
 
     Raises:
         DataError: there are too few distinct events to give every part at least one.
@@ -55,6 +61,8 @@ def split_rows(
     # A weight counts copies.
     copies = np.bincount(event, weight)
     order = np.random.default_rng(seed).permutation(len(copies))
+    if classes is not None:
+        order = _with_last(order, event, classes)
     # An event goes to the part in which its first copy falls, counting copies in shuffled order.
     start = np.concatenate([[0], np.cumsum(copies[order])[:-1]]) / copies.sum()
     part = np.empty(len(copies), int)
@@ -67,6 +75,15 @@ def split_rows(
                 "event stay together; give at least 20 different rows"
             )
     return Split(*rows)
+
+
+def _with_last(
+    order: Integer[np.ndarray, " distinct"], event: Copies, classes: Integer[np.ndarray, " events"]
+) -> Integer[np.ndarray, " distinct"]:
+    """The events in the same order, except that the last one of each class comes after all others."""
+    rows = np.argsort(np.argsort(order)[event])[::-1]
+    last = np.isin(order, event[rows[np.unique(classes[rows], return_index=True)[1]]])
+    return np.concatenate([order[~last], order[last]])
 
 
 def held_back(data: Dataset | Pieces, seed: int, share: float) -> tuple[Dataset | Pieces, Dataset]:

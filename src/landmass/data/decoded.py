@@ -9,6 +9,7 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
+import PIL
 from platformdirs import user_cache_path
 
 from landmass.data.limits import memory
@@ -16,6 +17,9 @@ from landmass.store import make_folder, new_file
 
 # Fewer numbers are decoded faster than anybody notices; and so much disk is taken at most.
 LEAST, MOST = 10_000_000, 4_000_000_000
+
+# Of how `landmass.data.images` decodes: raised when that changes.
+FORM = 2
 
 Decoded = tuple[np.ndarray, list[str]]
 """All pictures as bytes, and notes on what was changed."""
@@ -30,7 +34,8 @@ def folder() -> Path | None:
 def remembered(files: Iterable[Path], settings: object, decode: Callable[[], Decoded]) -> Decoded:
     """What decoding gives, from the cache if the same files were decoded before.
 
-    A file is the same if its place, size and time of change are. What cannot be kept is decoded each time.
+    A file is the same if its place, size and time of change are. What cannot be kept is decoded each time, and all is
+    decoded anew by another version of Pillow.
 
     Args:
         files: that are decoded.
@@ -41,7 +46,7 @@ def remembered(files: Iterable[Path], settings: object, decode: Callable[[], Dec
     if place is None:
         return decode()
     stats = [(str(file), (found := file.stat()).st_size, found.st_mtime_ns) for file in files]
-    kept = place / f"{hashlib.sha256(repr((stats, settings)).encode()).hexdigest()}.npz"
+    kept = place / f"{hashlib.sha256(repr((FORM, PIL.__version__, stats, settings)).encode()).hexdigest()}.npz"
     with contextlib.suppress(OSError, ValueError, KeyError, EOFError, BadZipFile):
         with kept.open("rb") as file, np.load(file, allow_pickle=False) as found:
             pixels, notes = found["pixels"], json.loads(str(found["notes"]))

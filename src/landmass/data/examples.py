@@ -2,7 +2,7 @@
 
 import hashlib
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,7 +13,7 @@ from scipy.special import entr
 from sklearn.exceptions import DataConversionWarning
 
 from landmass.data import delimited, images, tables
-from landmass.data.batches import split_rows
+from landmass.data.batches import Split, split_rows
 from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.features import Features, Table
 from landmass.data.images import Images
@@ -69,8 +69,21 @@ class Examples:
             test: the share.
             seed: seed of the choice.
         """
-        parts = split_rows(self.copies(), seed, 0.0, test)
+        parts = self.parts(seed, 0.0, test, classes=not is_number(self.answers))
         return self.take(parts.train), self.take(parts.test)
+
+    def parts(self, seed: int, validation: float, test: float, *, classes: bool) -> Split:
+        """Rows to learn from, to choose by and to report on; copies of an event stay on one side.
+
+        Args:
+            seed: see `landmass.data.batches.split_rows`, and so for the next two.
+            validation: see there.
+            test: see there.
+            classes: whether the answers are classes, of each of which there is to be something to learn from.
+        """
+        answers = self.answers.astype(str) if self.answers.dtype == object else self.answers
+        codes = np.unique(answers, return_inverse=True)[1] if classes else None
+        return split_rows(self.copies(), seed, validation, test, classes=codes)
 
     def copies(self) -> Copies:
         """For each event the number of the distinct one that it is a copy of.
@@ -88,9 +101,10 @@ class Examples:
             DataError: names the target, the value and the remedy.
         """
         if len(self) and (self.answers == self.answers[0]).all():
+            is_ = "is always" if self.answers.dtype.kind in "fiu" else "has one class only:"
             raise DataError(
-                f"the target {self.target!r} has one class only: {self.answers.tolist()[0]!r} in all {len(self)} rows; "
-                "add events with other answers"
+                f"the target {self.target!r} {is_} {self.answers.tolist()[0]!r} in all {len(self)} rows; add events "
+                "with other answers"
             )
 
     @property
@@ -101,7 +115,7 @@ class Examples:
     @property
     def unit(self) -> str:
         """What a density of the answers is per."""
-        return f"unit of {self.target}" if is_number(self.answers) else f"class of {self.target}"
+        return f"unit of {self.target}" if is_number(self.answers) else "class"
 
     @property
     def entropy(self) -> float | None:
@@ -111,6 +125,12 @@ class Examples:
     def sha256(self) -> str:
         """Of the events and their answers."""
         return hashlib.sha256(f"{self.inputs.sha256()} {self.answers.tolist()!r}".encode()).hexdigest()
+
+    def knowing(self, held_out: Self) -> Self:
+        """The same examples, of data of which a part is held out: words that stand only there are unknown, no fault."""
+        if isinstance(self.inputs, Table) and isinstance(held_out.inputs, Table):
+            return replace(self, inputs=self.inputs.knowing(held_out.inputs))
+        return self
 
     def take(self, rows: Shaped[np.ndarray, " chosen"]) -> Self:
         """The examples of some rows."""
@@ -211,7 +231,7 @@ def read_inputs(X: Any, like: Inputs | None = None) -> tuple[Table | Images, str
 
     Args:
         X: see `read_examples`; also the path of one picture.
-        like: how the events of a fit became numbers: pictures are resized as those were.
+        like: how the events of a fit became numbers: pictures in files are brought to the size of those.
     """
     if isinstance(X, Examples):
         return X.inputs, X.name
@@ -233,9 +253,9 @@ def _read_path(path: Path, like: Inputs | None) -> Table | Images:
         known = ", ".join(EXAMPLES)
         raise DataError(f"there is no file or folder {path}, and no built-in examples of that name (there: {known})")
     if images.holds_images(path):
-        pixels = like if isinstance(like, PixelInputs) else None
-        size = pixels.shape[:2] if pixels is not None and pixels.resized else None
-        return images.read_images(path, size=size, grey=None if pixels is None else pixels.shape[2] == 1)
+        if not isinstance(like, PixelInputs) or path.suffix.lower() in (".npy", ".npz"):
+            return images.read_images(path)
+        return images.read_images(path, size=like.shape[:2], grey=like.shape[2] == 1)
     check_file(path)
     ending = path.suffix.lower()
     if ending not in (".csv", ".tsv", ".parquet"):

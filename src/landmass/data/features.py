@@ -1,7 +1,7 @@
 """Features: what a predictor is given, as numbers for a network: columns of numbers and of words, or pixels."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Self
 
@@ -28,14 +28,16 @@ class Table:
     """Columns of numbers and of words, cells of which may be empty.
 
     Args:
-        columns: float64 with NaN for an empty cell, or text objects with None for one; by name, in order.
+        columns: numbers with NaN for an empty cell, or text objects with None for one; by name, in order.
         unnamed: whether the names were made up, so that columns are told apart by their place.
         notes: what the reader left out, in sentences.
+        beside: a part of the same data that is held out: what only it holds is unknown, and no fault.
     """
 
     columns: dict[str, Shaped[np.ndarray, " events"]]
     unnamed: bool = False
     notes: tuple[str, ...] = ()
+    beside: "Table | None" = None
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -58,6 +60,10 @@ class Table:
         for cells in self.columns.values():
             found.update(repr(cells.tolist()).encode() if cells.dtype == object else cells.tobytes())
         return found.hexdigest()
+
+    def knowing(self, held_out: "Table") -> Self:
+        """The same events, of data of which a part is held out."""
+        return replace(self, beside=held_out)
 
     def without(self, name: str) -> Self:
         """The same events without a column."""
@@ -99,7 +105,8 @@ def _cells(values: nw.Series, name: str) -> Shaped[np.ndarray, " events"] | None
                 f"column {name!r} holds {numbers[row]} (row {row}, counted from 0; {wrong.sum()} such values); "
                 "correct these cells, or empty them"
             )
-        return numbers
+        own = values.to_numpy()
+        return own if own.dtype.kind in "biu" and not empty.any() else numbers
     if kind in (nw.String, nw.Categorical, nw.Enum, nw.Object):
         words = np.array(
             [None if gap else str(cell) for cell, gap in zip(values.to_list(), empty, strict=True)], object
@@ -144,6 +151,7 @@ class Number(msgspec.Struct, frozen=True, tag_field="kind", tag="number", forbid
         loc: its mean.
         scale: its standard deviation.
         gaps: whether cells may be empty, because some were in training.
+        fills: whether an empty cell is the mean and no more, because only held-out rows had some.
         ranks: its place among the rows, and if that is another one, its place among the distinct numbers.
     """
 
@@ -152,6 +160,7 @@ class Number(msgspec.Struct, frozen=True, tag_field="kind", tag="number", forbid
     scale: float
     gaps: bool
     ranks: tuple[Rank, ...] = ()
+    fills: bool = False
 
     @property
     def width(self) -> int:
@@ -168,7 +177,7 @@ class Number(msgspec.Struct, frozen=True, tag_field="kind", tag="number", forbid
             first = next((cell for cell in cells if cell is not None), None)
             raise DataError(f"column {self.name!r} held numbers in training, and now text: {first!r}; give numbers")
         empty = np.isnan(cells)
-        if empty.any() and not self.gaps:
+        if empty.any() and not (self.gaps or self.fills):
             raise DataError(
                 f"column {self.name!r} has an empty cell (row {empty.argmax()}, counted from 0), and had none in "
                 "training; fill it, or fit with such rows"
@@ -179,17 +188,19 @@ class Number(msgspec.Struct, frozen=True, tag_field="kind", tag="number", forbid
 
 
 class Words(msgspec.Struct, frozen=True, tag_field="kind", tag="words", forbid_unknown_fields=True):
-    """A column of words: one number for each of its levels, 1 for the one it holds.
+    """A column of words: one number for each of its levels, 1 for the one it holds; none for a word that is unknown.
 
     Args:
         name: the column's.
         levels: the words seen in training.
         gaps: whether cells may be empty, because some were in training.
+        others: words that are unknown, because only held-out rows had them; None is an empty cell.
     """
 
     name: str
     levels: tuple[str, ...]
     gaps: bool
+    others: tuple[str | None, ...] = ()
 
     @property
     def width(self) -> int:
@@ -202,7 +213,14 @@ class Words(msgspec.Struct, frozen=True, tag_field="kind", tag="words", forbid_u
         Raises:
             DataError: a cell holds what no cell held in training.
         """
-        places = {level: i for i, level in enumerate(self.levels)} | ({None: len(self.levels)} if self.gaps else {})
+        if cells.dtype != object and not np.isnan(cells).all():
+            raise DataError(
+                f"column {self.name!r} held words in training, and now numbers: "
+                f"{float(cells[~np.isnan(cells)][0]):g}; give "
+                "words"
+            )
+        places: dict[str | None, int] = dict.fromkeys(self.others, self.width)
+        places |= {level: i for i, level in enumerate(self.levels)} | ({None: len(self.levels)} if self.gaps else {})
         known = [_word(cell) for cell in cells]
         found = np.array([places.get(cell, -1) for cell in known], int)
         if (found < 0).any():
@@ -213,7 +231,10 @@ class Words(msgspec.Struct, frozen=True, tag_field="kind", tag="words", forbid_u
                 f"column {self.name!r} {what} (row {row}, counted from 0; {(found < 0).sum()} such cells), which it "
                 f"never did in training ({len(self.levels)} levels: {some}); map it to one of these, or fit with it"
             )
-        return np.eye(self.width)[found]
+        # The last place is for what is unknown.
+        numbers = np.zeros((len(found), self.width + 1), np.float32)
+        numbers[np.arange(len(found)), found] = 1.0
+        return numbers[:, :-1]
 
 
 class Features(msgspec.Struct, frozen=True, tag_field="inputs", tag="columns", forbid_unknown_fields=True):
@@ -222,10 +243,12 @@ class Features(msgspec.Struct, frozen=True, tag_field="inputs", tag="columns", f
     Args:
         columns: each one.
         unnamed: whether columns are told apart by their place.
+        notes: which columns tell nothing, and what counts as unknown, in sentences.
     """
 
     columns: tuple[Number | Words, ...]
     unnamed: bool
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def fit(cls, train: Table, validation: Table, ranked: bool) -> Self:
@@ -233,17 +256,24 @@ class Features(msgspec.Struct, frozen=True, tag_field="inputs", tag="columns", f
 
         Args:
             train: the part to learn from.
-            validation: the part to choose by: a word that stands only here, or an empty cell, is known too.
+            validation: the part to choose by: a word that stands only here, or an empty cell, counts as unknown, as it
+                does in the part that `train` knows to be held out.
             ranked: whether a network is given the ranks of numbers too.
 
         Raises:
             DataError: no column differs from row to row.
         """
-        columns = [_fit_column(name, cells, validation.columns[name], ranked) for name, cells in train.columns.items()]
-        kept = tuple(column for column in columns if column is not None)
-        if not kept:
-            raise DataError("every column is empty or the same in all rows; there is nothing to predict from")
-        return cls(kept, train.unnamed)
+        parts = [part.columns for part in (validation, train.beside) if part is not None]
+        columns, notes = [], []
+        for name, cells in train.columns.items():
+            held_out = [part[name] for part in parts if name in part]
+            alike = [each for each in held_out if (each.dtype == object) == (cells.dtype == object)]
+            column, note = _fit_column(name, cells, np.concatenate([cells[:0], *alike]), ranked)
+            columns += [] if column is None else [column]
+            notes += [note] if note else []
+        if not columns:
+            raise DataError(f"there is nothing to predict from: {'; '.join(notes[:3])}")
+        return cls(tuple(columns), train.unnamed, tuple(notes))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -288,37 +318,54 @@ class Features(msgspec.Struct, frozen=True, tag_field="inputs", tag="columns", f
                 f"the columns {', '.join(map(repr, missing))} of the training data are missing here (there are: "
                 f"{', '.join(map(repr, table.columns))})"
             )
-        numbers = [column.encode(table.columns[column.name]) for column in self.columns]
+        numbers: list[np.ndarray] = [column.encode(table.columns[column.name]) for column in self.columns]
         ranks = [
             rank.encode(table.columns[column.name])
             for column in self.columns
             if isinstance(column, Number)
             for rank in column.ranks
         ]
-        return np.clip(np.column_stack([*numbers, *ranks]), -1e30, 1e30).astype(np.float32)
+        return np.column_stack([np.clip(each, -1e30, 1e30).astype(np.float32) for each in (*numbers, *ranks)])
 
 
 def _fit_column(
-    name: str, cells: Shaped[np.ndarray, " events"], others: Shaped[np.ndarray, " others"], ranked: bool
-) -> Number | Words | None:
-    """How a column becomes numbers, `others` being cells to choose by; None where it tells nothing."""
+    name: str, cells: Shaped[np.ndarray, " events"], held_out: Shaped[np.ndarray, " others"], ranked: bool
+) -> tuple[Number | Words | None, str]:
+    """How a column becomes numbers, None where it tells nothing; and what there is to say of it."""
     if cells.dtype == object:
-        words = [_word(cell) for cell in (*cells, *others)]
-        levels = sorted({word for word in words if word is not None})
-        gaps = None in words
-        names_rows = len(levels) > NAMES_ROWS and len(levels) > len(words) / 2
-        return None if names_rows or len(levels) + gaps < 2 else Words(name, tuple(levels), gaps)
-    known = cells[~np.isnan(cells)]
-    gaps = bool(np.isnan(cells).any() or np.isnan(others).any())
+        return _fit_words(name, [_word(cell) for cell in cells], [_word(cell) for cell in held_out])
+    known = cells[~np.isnan(cells)].astype(np.float64)
+    gaps, empty = bool(np.isnan(cells).any()), int(np.isnan(held_out).sum())
     if not known.size:
-        return None
+        return None, f"left out column {name!r}: it is empty in every training row"
     with np.errstate(over="ignore", invalid="ignore"):
         loc, scale = float(known.mean()), float(known.std())
     if not np.isfinite(scale):
         raise DataError(f"column {name!r} reaches {np.abs(known).max():g}, whose square is no number; rescale it")
     if scale <= 1e-12 * abs(loc) and not gaps:
-        return None
-    return Number(name, loc, scale or 1.0, gaps, _ranks(known) if ranked else ())
+        return None, f"left out column {name!r}: it is {loc:g} in every training row"
+    fills = bool(empty) and not gaps
+    note = f"column {name!r} is empty in {empty} held-out rows and in no training row; that counts as its mean"
+    return Number(name, loc, scale or 1.0, gaps, _ranks(known) if ranked else (), fills), note if fills else ""
+
+
+def _fit_words(name: str, words: list[str | None], held_out: list[str | None]) -> tuple[Number | Words | None, str]:
+    """The same of words."""
+    seen = set(words)
+    levels, gaps = sorted(word for word in seen if word is not None), None in seen
+    if len(levels) > NAMES_ROWS and len(levels) > len(words) / 2:
+        told = f"it names rows more than it says of them ({len(levels)} words in {len(words)} training rows)"
+        return None, f"left out column {name!r}: {told}"
+    if len(seen) < 2:
+        return None, f"left out column {name!r}: it is {repr(levels[0]) if levels else 'empty'} in every training row"
+    unknown = [word for word in held_out if word not in seen]
+    others = sorted(set(unknown), key=lambda word: (word is None, word))
+    some = ", ".join("an empty cell" if word is None else repr(word) for word in others[:3])
+    note = (
+        f"column {name!r} holds {len(others)} words in {len(unknown)} held-out rows that no training row has "
+        f"({some}{', …' if len(others) > 3 else ''}); they count as unknown"
+    )
+    return Words(name, tuple(levels), gaps, tuple(others)), note if others else ""
 
 
 def _ranks(known: Shaped[np.ndarray, " cells"]) -> tuple[Rank, ...]:

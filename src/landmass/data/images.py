@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 import numpy as np
-from jaxtyping import Shaped, UInt8
+from jaxtyping import Float, Shaped, UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from landmass.data import delimited, idx, points
@@ -29,6 +29,9 @@ Pixels = UInt8[np.ndarray, "events height width channels"]
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 """Endings of files that are pictures."""
+
+PARTS = {"train", "training", "val", "valid", "validation", "test"}
+"""Names of folders that are parts of a data set, not classes."""
 
 LABELS = "labels.csv"
 """The file beside pictures that says what is on them."""
@@ -246,6 +249,13 @@ def _labels(
         folders = [PurePosixPath(name).parent.as_posix() for name in pictures]
         if len(set(folders)) < 2:
             return {}, pictures
+        tops = sorted({PurePosixPath(folder).parts[0] for folder in folders if folder != "."})
+        if {top.lower() for top in tops} <= PARTS:
+            unpack, folder = ("", path) if path.is_dir() else ("unpack it, and ", path.with_suffix(""))
+            raise DataError(
+                f"{path} holds the folders {', '.join(map(repr, tops))}, which are parts of the data and not classes; "
+                f"{unpack}give each by itself: landmass fit {folder / 'train'} --test {folder / 'test'}"
+            )
         if "." in folders:
             loose = pictures[folders.index(".")]
             raise DataError(f"{path / loose} lies beside the folders of the classes; put it into one, or remove it")
@@ -317,17 +327,30 @@ def _picture(read: idx.Read, name: str, size: tuple[int, int] | None) -> tuple[I
     except BROKEN as error:
         raise DataError(f"{name} is a broken picture: {error}; remove it, or save it anew") from error
     if image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image, np.float64)
-        top = 65535.0 if values.max() > 255.0 else 255.0
         changed.add("had 16 bits and were brought to 8")
-        image = Image.fromarray(np.clip(values * (255.0 / top), 0.0, 255.0).round().astype(np.uint8))
+        image = Image.fromarray(_eight_bits(np.asarray(image, np.float64), image.mode, name))
     if image.has_transparency_data:
         changed.add("had transparent places, which are white now")
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
         image = image.convert("RGB")
     image = image.convert("L" if image.mode in ("1", "L", "LA") else "RGB")
-    return (image if size is None else image.resize((size[1], size[0]), Image.Resampling.LANCZOS)), changed
+    if size is not None and image.size != (size[1], size[0]):
+        changed.add(f"were brought to {_wide((size[1], size[0]))} pixels (width × height)")
+        image = image.resize((size[1], size[0]), Image.Resampling.LANCZOS)
+    return image, changed
+
+
+def _eight_bits(values: Float[np.ndarray, "height width"], mode: str, name: str) -> UInt8[np.ndarray, "height width"]:
+    """Grey values from 0 to 65,535 as bytes: each by the same factor, so that a dark picture stays dark."""
+    low, high = values.min(), values.max()
+    fractions = mode == "F" and bool((values != values.round()).any())
+    if fractions or not 0.0 <= low <= high <= 65535.0:
+        raise DataError(
+            f"{name} holds {'fractions' if fractions else 'numbers'} from {low:g} to {high:g}, and pictures of more "
+            "than 8 bits are whole numbers from 0 (black) to 65535 (white); save it with 8 or 16 bits"
+        )
+    return (values / 257.0).round().astype(np.uint8)
 
 
 def _wide(size: tuple[int, int]) -> str:

@@ -49,6 +49,11 @@ class PixelInputs(msgspec.Struct, frozen=True, tag_field="inputs", tag="pixels",
         return cls((height, width, channels), train.size is not None, tuple(loc.tolist()), tuple(spread.tolist()))
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What counts as unknown: nothing."""
+        return ()
+
+    @property
     def ranks(self) -> int:
         """How many numbers of an event are ranks."""
         return 0

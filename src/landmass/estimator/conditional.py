@@ -11,11 +11,11 @@ import jax
 import msgspec
 import numpy as np
 from jaxtyping import Array, Float, Shaped
+from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from landmass.core.capabilities import Likelihood, likelihood
 from landmass.core.many import in_blocks, log_prob
-from landmass.data.batches import split_rows
 from landmass.data.dataset import Dataset
 from landmass.data.examples import Answers, Examples, fit_inputs, read_examples, read_inputs
 from landmass.data.features import Features, Table
@@ -130,7 +130,7 @@ class ConditionalEstimator(Estimator, ABC):
         examples = read_examples(X, y)
         if len(examples) < 3:
             raise DataError(f"n_samples={len(examples)} examples are too few to learn and to choose by; give more")
-        parts = split_rows(examples.copies(), self._seed(), self.validation_fraction, 0.0)
+        parts = examples.parts(self._seed(), self.validation_fraction, 0.0, classes=is_classifier(self))
         return self.fit_parts(examples.take(parts.train), examples.take(parts.validation))
 
     def fit_parts(
@@ -161,7 +161,7 @@ class ConditionalEstimator(Estimator, ABC):
         return self
 
     def log_prob(self, X: Any, y: Any = None) -> LogDensities:
-        """Log p(y | x) of each event, in nats: per unit of the answer, or of its class.
+        """Log p(y | x) of each event, in nats: per unit of the answer, or of its class; -inf for a class never seen.
 
         Args:
             X: events, in any form that `fit` takes.
@@ -172,8 +172,9 @@ class ConditionalEstimator(Estimator, ABC):
         """
         check_is_fitted(self)
         examples = read_examples(X, y, self.inputs_)
-        context = self._encoded(examples.inputs)
-        return log_prob(self.model_, self._coded(examples.answers), context) + self.log_det
+        codes, context = self._coded(examples.answers), self._encoded(examples.inputs)
+        scores = log_prob(self.model_, np.nan_to_num(codes), context) + self.log_det
+        return np.where(np.isnan(codes[:, 0]), -np.inf, scores)
 
     def check_for(self, part: Examples) -> None:
         fresh = self.fresh()
@@ -224,7 +225,7 @@ class ConditionalEstimator(Estimator, ABC):
 
     @abstractmethod
     def _coded(self, answers: Answers) -> Float[np.ndarray, "events 1"]:
-        """Answers as the head has them."""
+        """Answers as the head has them; NaN for a class that training never saw."""
 
     def _coordinates(self, part: Examples) -> Coordinates:
         answers = self._coded(part.answers)

@@ -27,7 +27,7 @@ def measures(model: Any, part: Any) -> dict[str, float]:
     if is_classifier(model):
         chances = model.predict_proba(part.inputs)
         found = {"right": float(np.mean(model.classes_[chances.argmax(axis=1)] == part.answers))}
-        if chances.shape[1] == 2 and len(np.unique(part.answers)) == 2:
+        if chances.shape[1] == 2 and set(part.answers.tolist()) == set(model.classes_.tolist()):
             found["AUC"] = float(roc_auc_score(part.answers == model.classes_[1], chances[:, 1]))
         if len(part) >= BINS:
             found["ECE"] = calibration_of(chances, model.classes_, part.answers, BINS).error

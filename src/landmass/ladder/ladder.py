@@ -12,12 +12,12 @@ from typing import Any, Self
 import msgspec
 import numpy as np
 import pyarrow as pa
-from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.base import BaseEstimator, DensityMixin, is_classifier
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from landmass.catalog import load_estimator
-from landmass.data.batches import split_rows
+from landmass.data.batches import split
 from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.dataset import Dataset
 from landmass.data.examples import Examples, read_examples
@@ -76,7 +76,7 @@ class Ladder(DensityMixin, BaseEstimator):
 
         Args:
             X: events, in any form that `landmass.read` takes; or `Examples`, or what they can be made of.
-            test: held-out events of the same columns; None keeps a tenth of X.
+            test: held-out events of the same columns, or a pair of them and their answers; None keeps a tenth of X.
             target: what to predict: the name of a column or label, or the answers; None fits densities, except to
                 `Examples`, which know their answers, and to images with one label.
             listen: hears the progress records of every rung.
@@ -91,7 +91,11 @@ class Ladder(DensityMixin, BaseEstimator):
         data = _read(X, target)
         rungs = self._rungs(data)
         self.target_ = data.target if isinstance(data, Examples) else None
-        self.split_ = split_rows(data.copies(), self.random_state, 0.1, 0.1 if test is None else 0.0)
+        shares = self.random_state, 0.1, 0.1 if test is None else 0.0
+        if isinstance(data, Examples):
+            self.split_ = data.parts(*shares, classes=any(map(is_classifier, rungs.values())))
+        else:
+            self.split_ = split(data, *shares)
         train, validation = data.take(self.split_.train), data.take(self.split_.validation)
         held_out = data.take(self.split_.test) if test is None else like(test, data)
         if min(len(validation), len(held_out)) < 2:
@@ -99,6 +103,8 @@ class Ladder(DensityMixin, BaseEstimator):
                 f"{len(data)} events are too few for a ladder, which keeps some to choose by and some to report on; "
                 "give at least 20"
             )
+        if isinstance(train, Examples) and isinstance(held_out, Examples):
+            train = train.knowing(held_out)
         self.train_: Any = train
         self.validation_: Any = validation
         self.test_: Any = held_out
@@ -311,6 +317,7 @@ class Ladder(DensityMixin, BaseEstimator):
         weights = self.rungs_["stack"].parameters_["weights"] if "stack" in self.rungs_ else ()
         weight = dict(zip(self.rungs_, np.asarray(weights).tolist(), strict=False))
         lines, below, copies = [], None, self.test_.copies()
+        told = data.repeats() if isinstance(data, Dataset) else next(iter(self.rungs_.values())).inputs_.notes
         for name, rung in self.rungs_.items():
             scores = self.test_scores_[name]
             line = line_of(
@@ -339,7 +346,7 @@ class Ladder(DensityMixin, BaseEstimator):
             rungs=tuple(lines),
             best=self.best_,
             failed=self.failed_,
-            notes=(*data.notes, *(data.repeats() if isinstance(data, Dataset) else ())),
+            notes=(*data.notes, *told),
         )
 
 
@@ -364,14 +371,15 @@ def like(test: Any, data: Dataset | Examples) -> Dataset | Examples:
     """Test events as the training events are; named columns may come in another order.
 
     Args:
-        test: in any form that they could have.
+        test: in any form that they could have, or a pair of such and their answers.
         data: the training events.
 
     Raises:
         DataError: their columns are others.
     """
     if isinstance(data, Examples):
-        return test if isinstance(test, Examples) else read_examples(test, data.target)
+        events, answers = test if isinstance(test, tuple) and len(test) == 2 else (test, data.target)
+        return test if isinstance(test, Examples) else read_examples(events, answers)
     return same_columns(read(test), data)
 
 

@@ -120,10 +120,10 @@ class NeuralClassifier(ClassifierMixin, ConditionalEstimator):
 
     def _coded(self, answers: Answers) -> Float[np.ndarray, "events 1"]:
         places = {each: i for i, each in enumerate(self.classes_.tolist())}
-        codes = np.array([places.get(answer, -1) for answer in answers.tolist()], np.float32)
-        if (codes < 0).any():
-            unknown = answers.tolist()[int((codes < 0).argmax())]
-            raise DataError(f"class {unknown!r} was not in the training data (there are: {list(places)})")
+        wrong = [each for each in answers.tolist() if isinstance(each, str) != isinstance(next(iter(places)), str)]
+        if wrong:
+            raise DataError(f"{wrong[0]!r} is not of the classes' kind ({list(places)}): one is text, the other is not")
+        codes = np.array([places.get(answer, np.nan) for answer in answers.tolist()], np.float32)
         return codes[:, None]
 
     def _weights(self, answers: Float[np.ndarray, "events 1"]) -> Float[np.ndarray, " events"]:
@@ -140,9 +140,10 @@ class NeuralClassifier(ClassifierMixin, ConditionalEstimator):
         if self.class_weight == "balanced":
             weights = 1.0 / np.maximum(counts, 1)
         elif isinstance(self.class_weight, Mapping):
-            unknown = set(self.class_weight) - set(known)
+            unknown = set(self.class_weight) - set(known) - set(map(str, known))
             require(self, "class_weight", not unknown, f"of the classes {known}")
-            weights = np.array([float(self.class_weight.get(each, 1.0)) for each in known])
+            given = self._weights_given(self.class_weight)
+            weights = np.array([1.0 if weight is None else weight for weight in given])
         require(self, "class_weight", float(weights @ counts) > 0.0, "above 0 for some class of the data")
         self._class_weights = weights * counts.sum() / (weights @ counts)
 
@@ -150,11 +151,13 @@ class NeuralClassifier(ClassifierMixin, ConditionalEstimator):
         return (np.arange(8) % len(self.classes_)).astype(np.float64)
 
     def _save_answers(self) -> Classes:
-        known, given = self.classes_.tolist(), self.class_weight
-        weights = None
-        if isinstance(given, Mapping):
-            weights = [float(given[each]) if each in given else None for each in known]
-        return Classes(known, self.classes_.dtype.str, self._counts.tolist(), weights)
+        weights = self._weights_given(self.class_weight) if isinstance(self.class_weight, Mapping) else None
+        return Classes(self.classes_.tolist(), self.classes_.dtype.str, self._counts.tolist(), weights)
+
+    def _weights_given(self, given: Mapping[Any, float]) -> list[float | None]:
+        """What a mapping says of each class, which may be told by its name as text: JSON has no other keys."""
+        found = [given.get(each, given.get(str(each))) for each in self.classes_.tolist()]
+        return [None if weight is None else float(weight) for weight in found]
 
     def _load_answers(self, saved: msgspec.Raw, path: Path) -> None:
         found = parse_json(saved, Classes, path)

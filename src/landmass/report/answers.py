@@ -171,9 +171,11 @@ def measure_answers(ladder: Ladder) -> Answered:
 
 def _answers(model: Any, events: Examples) -> Classified | Estimated | None:
     if is_classifier(model):
-        classes = model.classes_.tolist()
+        # Classes that only held-out events are of have no chance.
+        classes = list(dict.fromkeys([*model.classes_.tolist(), *events.answers.tolist()]))
         places = {each: i for i, each in enumerate(classes)}
         chances = model.predict_proba(events.inputs)
+        chances = np.pad(chances, ((0, 0), (0, len(classes) - chances.shape[1])))
         known = events.chances
         return Classified(
             classes=tuple(map(str, classes)),
@@ -181,7 +183,9 @@ def _answers(model: Any, events: Examples) -> Classified | Estimated | None:
             true=np.array([places[answer] for answer in events.answers.tolist()], int),
             # Classes that never came are not among the model's.
             known=known if known is not None and known.shape == chances.shape else None,
-            calibration=calibration_of(chances, model.classes_, events.answers, BINS) if len(events) >= BINS else None,
+            calibration=calibration_of(chances, np.array(classes), events.answers, BINS)
+            if len(events) >= BINS
+            else None,
         )
     if is_regressor(model):
         return Estimated(
