@@ -165,7 +165,7 @@ def test_resumed_fit_has_the_same_history(watched, tmp_path):
         pass
 
     def die(record):
-        if record.step >= 20:
+        if record.step >= 10:
             raise Killed
 
     def fit(**more):

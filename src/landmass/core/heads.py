@@ -72,6 +72,11 @@ class Head(msgspec.Struct, frozen=True, tag_field="head", forbid_unknown_fields=
         """Whether only a temperature makes it a distribution."""
         return False
 
+    @property
+    def has_floor(self) -> bool:
+        """Whether a share of its floor may be mixed in."""
+        return True
+
     def losses(self, outputs: Outputs, y: Answers) -> Answers:
         """What training lowers, of each event."""
         return -self.log_probs(outputs, y)
@@ -215,6 +220,11 @@ class LocationScale(NumberHead, frozen=True):
     @property
     def needs_temperature(self) -> bool:
         return not self.varying
+
+    @property
+    def has_floor(self) -> bool:
+        # One scale for all is never too sure of one event, and the error stays minus the log-density.
+        return self.varying
 
     def mean(self, outputs: Outputs) -> Answers:
         return outputs[:, 0]

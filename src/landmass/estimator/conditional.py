@@ -15,6 +15,7 @@ from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from landmass.core.capabilities import Likelihood, likelihood
+from landmass.core.heads import NumberHead
 from landmass.core.many import in_blocks, log_prob
 from landmass.data.dataset import Dataset
 from landmass.data.examples import Answers, Examples, fit_inputs, read_examples, read_inputs
@@ -285,8 +286,9 @@ class ConditionalEstimator(Estimator, ABC):
         ends = shapes(layers, shape)[-1]
         if ends != (outputs,):
             raise SettingError(f"the architecture ends in {ends}; its last layer must give {outputs} numbers here")
-        blind = self.architecture == "constant"
-        return members(layers, shape, self._head, self.members, make, floor=0.0 if blind else FLOOR)
+        # While classes are learned the score is the network's own; of numbers one event could cost thousands of nats.
+        numbers = isinstance(self._head, NumberHead) and self._head.has_floor and self.architecture != "constant"
+        return members(layers, shape, self._head, self.members, make, floor=FLOOR if numbers else 0.0)
 
     def _encoded(self, inputs: Table | Images) -> Shaped[np.ndarray, "events ..."]:
         """Events to answer for, as the network has them."""

@@ -36,19 +36,21 @@ def tempered(model: Mixture, held_out: Coordinates) -> Mixture:
     found, y = jnp.asarray(in_blocks(outputs, model, context)), jnp.asarray(answers[:, 0])
     share = jnp.asarray(weight / held_out.total, jnp.float32)
 
-    def cost(logs: Float[np.ndarray, " 2"]) -> float:
+    def cost(logs: Float[np.ndarray, " logs"]) -> float:
         # Priors of a few events keep a small part from being sure of itself.
-        temperature, floor = np.exp(logs)
+        temperature, floor = np.exp(logs) if head.has_floor else (np.exp(logs[0]), 0.0)
         prior = 0.0 if head.needs_temperature else PRIOR_EVENTS * logs[0] ** 2
-        prior -= FLOOR_EVENTS * (logs[1] + np.log1p(-floor))
+        prior -= FLOOR_EVENTS * (logs[1] + np.log1p(-floor)) if head.has_floor else 0.0
         return prior / len(y) - float(_score(head, found, y, share, jnp.float32(temperature), jnp.float32(floor)))
 
-    bounds = np.log([TEMPERATURES, FLOORS])
+    bounds = np.log([TEMPERATURES, FLOORS] if head.has_floor else [TEMPERATURES])
     # The best of a few temperatures is near enough to go down from.
     starts = np.linspace(bounds[0, 0], bounds[0, 1], 12) if head.needs_temperature else [0.0]
-    start = min(([log_t, np.log(FLOOR)] for log_t in starts), key=lambda each: cost(np.array(each)))
+    rest = [np.log(FLOOR)] if head.has_floor else []
+    start = min(([log_t, *rest] for log_t in starts), key=lambda each: cost(np.array(each)))
     best = minimize(cost, start, method="Nelder-Mead", bounds=bounds, options={"xatol": 1e-3, "fatol": 1e-7})
-    chosen = [jnp.full(found.shape[1], each, jnp.float32) for each in np.exp(best.x)]
+    each = [*np.exp(best.x), *([] if head.has_floor else [0.0])]
+    chosen = [jnp.full(found.shape[1], number, jnp.float32) for number in each]
     return eqx.tree_at(lambda m: (m.components.temperature.numbers, m.components.floor.numbers), model, chosen)
 
 
