@@ -14,6 +14,12 @@ _DENSITIES = {
     "Stack": "landmass.models.stack",
 }
 
+_OF_IMAGES = {
+    "UniformBox": "landmass.models.uniform_box",
+    "Independent": "landmass.models.independent",
+    "Stack": "landmass.models.stack",
+}
+
 _CONDITIONALS = {
     "NeuralClassifier": "landmass.models.neural_classifier",
     "NeuralRegressor": "landmass.models.neural_regressor",
@@ -21,6 +27,7 @@ _CONDITIONALS = {
 
 _EXPORTS = {
     **_DENSITIES,
+    **_OF_IMAGES,
     **_CONDITIONALS,
     "Ladder": "landmass.ladder",
     "load": "landmass.ladder",

@@ -11,13 +11,17 @@ from landmass.estimator.base import Estimator
 from landmass.estimator.manifest import Manifest
 from landmass.store import read_json
 
-FAMILIES, CONDITIONALS = (
+FAMILIES, OF_IMAGES, CONDITIONALS = (
     {module.rpartition(".")[2]: name for name, module in kind.items()}
-    for kind in (landmass._DENSITIES, landmass._CONDITIONALS)
+    for kind in (landmass._DENSITIES, landmass._OF_IMAGES, landmass._CONDITIONALS)
 )
-"""The families' names, of densities and of conditional ones, from simple to rich, and their classes' names."""
+"""The families' names, from simple to rich, and their classes': of densities of rows, of densities of images, and of
+conditional densities."""
 
-_ALL = {**FAMILIES, **CONDITIONALS}
+_ALL = {**FAMILIES, **OF_IMAGES, **CONDITIONALS}
+
+KNOWN = list(_ALL)
+"""All names, from simple to rich."""
 
 
 def family(name: str) -> type[Any]:

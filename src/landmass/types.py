@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Array, Bool, Float, Integer, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Integer, PRNGKeyArray, UInt8
 
 __all__ = [
     "Array",
@@ -28,8 +28,8 @@ Key = PRNGKeyArray
 Event = Float[Array, " columns"]
 """One event in the units of a model's space."""
 
-HostEvents = Float[np.ndarray, "events columns"]
-"""Events in the units of the data, float64, on the host."""
+HostEvents = Float[np.ndarray, "events columns"] | UInt8[np.ndarray, "events height width channels"]
+"""Events in the units of the data, float64, on the host; or images."""
 
 LogDensities = Float[np.ndarray, " events"]
 """Log-densities in nats, float64, on the host."""

@@ -1,7 +1,9 @@
 """`score`, `sample` and `report`: questions to a run that is there."""
 
 import io
+import math
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import typer
+from PIL import Image
 from pyarrow import csv, parquet
 
 from landmass.catalog import name_of
@@ -18,13 +21,18 @@ from landmass.cli.folder import check_run, load_run
 from landmass.cli.sources import FRESH_SEED, Source, Sources, check_there, read_events, table_or_name, tell_notes
 from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.dataset import Dataset
+from landmass.data.door import read_like
 from landmass.data.examples import Examples, read_examples
+from landmass.data.images import Images, Pixels
 from landmass.errors import LandmassError, SettingError, StoreError
 from landmass.estimator.density import DensityEstimator
 from landmass.evaluate.ledger import mean_and_error
 from landmass.ladder import Ladder
 from landmass.store import read_json, refuse_existing, write_bytes
 from landmass.train.progress import histories
+
+TABLES = (".csv", ".parquet")
+"""Endings of the files that tables are written to."""
 
 
 def score(
@@ -56,7 +64,7 @@ def score(
     name, model = rung_of(load_run(run), rung)
     events = _events(model, Source(source, n, FRESH_SEED if seed is None else seed))
     _tell_if_known(run, source, events)
-    scores = model.score_samples(events) if isinstance(events, Dataset) else model.log_prob(events)
+    scores = model.log_prob(events) if isinstance(events, Examples) else model.score_samples(events)
     table = pa.table({"log_density": scores})
     if out is not None:
         write_table(table, out)
@@ -70,7 +78,10 @@ def score(
         write_out(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
         return
     mean = f"-inf ({zeros} of {len(scores):,} events have density zero)" if zeros else f"{nats:.4f} ± {error:.4f}"
-    typer.echo(f"{mean} nats an event: {name.replace('_', ' ')}, {len(scores):,} events")
+    bits = ""
+    if nats is not None and isinstance(events, Images):
+        bits = f", {-nats / (events.schema.dimensions * math.log(2.0)):.4f} bits a dimension"
+    typer.echo(f"{mean} nats an event{bits}: {name.replace('_', ' ')}, {len(scores):,} events")
 
 
 def sample(run: Path, n: int, seed: int, rung: str | None, out: Path | None) -> None:
@@ -83,12 +94,17 @@ def sample(run: Path, n: int, seed: int, rung: str | None, out: Path | None) -> 
         rung: the rung to ask; None asks the stack.
         out: the file.
     """
-    check_file(out)
     name, model = rung_of(load_run(run), rung)
+    of_images = isinstance(model, DensityEstimator) and model.data_.schema.image is not None
+    check_file(out, (".npz", ".png") if of_images else TABLES)
+    if of_images and out is None:
+        raise SettingError("images have no form as text; say where they go: --out FILE.png (all in one) or FILE.npz")
     if not isinstance(model, DensityEstimator):
         raise SettingError(f"{name} is a predictor and has no events to draw; `landmass predict` asks it for answers")
     table = model.sample(n, random_state=seed)
-    if out is None:
+    if out is not None and of_images:
+        write_bytes(out, as_npz(table) if out.suffix.lower() == ".npz" else as_png(table))
+    elif out is None:
         write_out(as_csv(table))
     else:
         write_table(table, out)
@@ -118,20 +134,21 @@ def report(run: Path, *, as_json: bool) -> int:
     return 0
 
 
-def check_file(path: Path | None) -> None:
+def check_file(path: Path | None, endings: Sequence[str] = TABLES) -> None:
     """Refuse a file to write that has no known form, or is there already.
 
     Args:
         path: the file; None is none.
+        endings: of the known forms.
 
     Raises:
-        SettingError: it is neither CSV nor Parquet.
+        SettingError: it has another ending.
         StoreError: it is there already.
     """
     if path is None:
         return
-    if path.suffix.lower() not in (".csv", ".parquet"):
-        raise SettingError(f"--out {path}: write to a file that ends in .csv or .parquet")
+    if path.suffix.lower() not in endings:
+        raise SettingError(f"--out {path}: write to a file that ends in {' or '.join(endings)}")
     refuse_existing(path)
 
 
@@ -148,6 +165,35 @@ def write_table(table: pa.Table, path: Path) -> None:
     buffer = io.BytesIO()
     parquet.write_table(table, buffer)
     write_bytes(path, buffer.getvalue())
+
+
+def as_npz(images: Pixels) -> bytes:
+    """Images as a file of one array, `images`.
+
+    Args:
+        images: what to write.
+    """
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, images=images)
+    return buffer.getvalue()
+
+
+def as_png(images: Pixels) -> bytes:
+    """Images side by side in one picture, in rows of about as many as there are rows.
+
+    Args:
+        images: what to write.
+    """
+    count, height, width, channels = images.shape
+    across = math.ceil(math.sqrt(count))
+    rows = -(-count // across)
+    sheet = np.full((rows * across, height, width, channels), 255, np.uint8)
+    sheet[:count] = images
+    sheet = sheet.reshape(rows, across, height, width, channels).swapaxes(1, 2)
+    pixels = sheet.reshape(rows * height, across * width, channels)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if channels == 1 else pixels).save(buffer, "png")
+    return buffer.getvalue()
 
 
 def as_csv(table: pa.Table) -> bytes:
@@ -181,8 +227,11 @@ def rung_of(model: Any, wanted: str | None) -> tuple[str, Any]:
     return name, rungs[name]
 
 
-def _events(model: Any, source: Source) -> Dataset | Examples:
+def _events(model: Any, source: Source) -> Dataset | Images | Examples:
     """Events to score, with their answers if a predictor is to be asked."""
+    if isinstance(model, DensityEstimator) and model.data_.schema.image is not None:
+        check_there(source.source)
+        return read_like(source.source, model.data_.schema.image.shape)
     if isinstance(model, DensityEstimator) or source.source in EXAMPLES:
         return read_events(source)[0]
     check_there(source.source)
@@ -191,7 +240,7 @@ def _events(model: Any, source: Source) -> Dataset | Examples:
     return data
 
 
-def _tell_if_known(run: Path, source: str, events: Dataset | Examples) -> None:
+def _tell_if_known(run: Path, source: str, events: Dataset | Images | Examples) -> None:
     """Say that a run has learned from events, if it was fitted to just these, or to a finite set that they are of."""
     # A rung stands two folders below its run.
     folder = next((each for each in (run, run.parent.parent) if (each / "source.json").exists()), None)

@@ -9,14 +9,16 @@ import msgspec
 import numpy as np
 import typer
 
+from landmass.catalog import CONDITIONALS
 from landmass.cli.console import tell
 from landmass.cli.folder import RunFolder, begun, how_to_go_on
 from landmass.cli.interrupt import INTERRUPTED, at_interrupt
-from landmass.cli.settings import estimators
+from landmass.cli.settings import estimators, names_of
 from landmass.cli.sources import Source, Sources, check_there, fresh, read_events, tell_notes
 from landmass.cli.view import spaced, view
 from landmass.data.dataset import Dataset
 from landmass.data.examples import Examples
+from landmass.data.images import Images
 from landmass.errors import DataError, FitError, SettingError, StoreError
 from landmass.evaluate.ledger import as_text, mean_and_error
 from landmass.ladder import Ladder, usual_predictors
@@ -55,8 +57,11 @@ def fit(order: Order, *, as_json: bool = False, with_report: bool = True, remark
     if order.out is not None:
         refuse_existing(order.out)
     check_there(order.source.source)
-    rungs = estimators(order.families, order.settings, predict=order.source.has_answers)
-    data, source = read_events(order.source)
+    # Pictures with labels are examples, unless densities are asked for by name.
+    only_densities = order.families is not None and not set(names_of(order.families)) & set(CONDITIONALS)
+    asked = msgspec.structs.replace(order.source, as_events=order.source.holds_images and only_densities)
+    rungs = estimators(order.families, order.settings, predict=asked.has_answers)
+    data, source = read_events(asked)
     data.check_fit()
     held_out = (
         None if order.test is None else fresh(order.test, msgspec.structs.replace(source, seed=order.source.seed))
@@ -126,7 +131,9 @@ def make_report(ladder: Ladder, path: Path) -> Path | None:
         return None
 
 
-def _suiting(rungs: dict[str, Any] | None, families: str | None, data: Dataset | Examples) -> dict[str, Any] | None:
+def _suiting(
+    rungs: dict[str, Any] | None, families: str | None, data: Dataset | Images | Examples
+) -> dict[str, Any] | None:
     """The estimators that were asked for; where only settings were, the usual predictors with these."""
     if families is not None or rungs is None or not isinstance(data, Examples):
         return rungs
@@ -135,8 +142,8 @@ def _suiting(rungs: dict[str, Any] | None, families: str | None, data: Dataset |
 
 def _climb(
     ladder: Ladder,
-    data: Dataset | Examples,
-    test: Dataset | Examples | None,
+    data: Dataset | Images | Examples,
+    test: Dataset | Images | Examples | None,
     names: Sequence[str],
     folder: RunFolder,
     remark: Remark | None,

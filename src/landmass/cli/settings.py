@@ -11,7 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from landmass.catalog import CONDITIONALS, FAMILIES, family, name_of
+from landmass.catalog import CONDITIONALS, FAMILIES, KNOWN, family, name_of
 from landmass.cli.console import suggest
 from landmass.errors import SettingError
 from landmass.models.stack import Stack
@@ -54,7 +54,7 @@ def estimators(families: str | None, assignments: Sequence[str], *, predict: boo
     """
     found = [(text, *_assignment(text)) for text in assignments]
     unnamed = predict and families is None
-    names = list(CONDITIONALS) if unnamed else _names(families)
+    names = list(CONDITIONALS) if unnamed else names_of(families)
     wanted: dict[str, dict[str, Any]] = {name: {} for name in names}
     for text, name, setting, value in found:
         if name not in wanted:
@@ -101,7 +101,15 @@ def spell(kind: Any) -> str:
     return WORDS.get(kind, str(kind).replace("landmass.estimator.density.", ""))
 
 
-def _names(families: str | None) -> list[str]:
+def names_of(families: str | None) -> list[str]:
+    """The names of families, from simple to rich.
+
+    Args:
+        families: names with commas between them; None takes every family of densities of rows.
+
+    Raises:
+        SettingError: one is unknown, or named twice; or there is none.
+    """
     if families is None:
         return [name for name in FAMILIES if name != name_of(Stack())]
     given = [name.strip() for name in families.split(",") if name.strip()]
@@ -110,7 +118,7 @@ def _names(families: str | None) -> list[str]:
     if twice:
         raise SettingError(f"--families names {twice[0]!r} twice")
     # The stack is every ladder's last rung and needs no naming.
-    names = sorted((name for name in names if name != name_of(Stack())), key=[*FAMILIES, *CONDITIONALS].index)
+    names = sorted((name for name in names if name != name_of(Stack())), key=KNOWN.index)
     if not names:
         raise SettingError(f"--families needs at least one family besides the stack (there are: {', '.join(FAMILIES)})")
     return names

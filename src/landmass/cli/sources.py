@@ -13,6 +13,7 @@ from landmass.data.builtin import DATASETS
 from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.dataset import Dataset
 from landmass.data.delimited import csv_table
+from landmass.data.door import read as read_any
 from landmass.data.examples import Examples, examples, read_inputs
 from landmass.data.features import Table
 from landmass.data.images import Images, holds_images
@@ -39,6 +40,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         target: the column or label to predict; None for events alone, or if there is only one label.
         size: side that pictures are brought to, in pixels; None leaves them as they are.
         grey: whether pictures are made grey; None does so if all are.
+        as_events: whether pictures are events of densities, whatever their labels.
     """
 
     source: str
@@ -48,13 +50,19 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     target: str | None = None
     size: int | None = None
     grey: bool | None = None
+    as_events: bool = False
 
     @property
     def has_answers(self) -> bool:
-        """Whether there is something to predict: a target, built-in examples, or pictures."""
+        """Whether there is something to predict: a target, built-in examples, or pictures with labels."""
         if self.target is not None or self.source in EXAMPLES:
             return True
-        return self.source not in DATASETS and holds_images(Path(self.source))
+        return self.holds_images and not self.as_events
+
+    @property
+    def holds_images(self) -> bool:
+        """Whether the events are pictures."""
+        return self.source not in ("-", *DATASETS, *EXAMPLES) and holds_images(Path(self.source))
 
 
 class Sources(Source, frozen=True, forbid_unknown_fields=True):
@@ -77,7 +85,7 @@ class Sources(Source, frozen=True, forbid_unknown_fields=True):
         """Whether some of the events cannot be read again."""
         return "-" in (self.source, self.test and self.test.source)
 
-    def read(self) -> tuple[Dataset | Examples, Dataset | Examples | None]:
+    def read(self) -> tuple[Dataset | Images | Examples, Dataset | Images | Examples | None]:
         """Read the events again, and the held-out events where they came on their own."""
         data, _ = read_events(self)
         return data, None if self.test is None else read_events(self.test)[0]
@@ -107,7 +115,7 @@ def fresh(name: str, like: Source, n: int | None = None) -> Source:
     )
 
 
-def read_events(source: Source) -> tuple[Dataset | Examples, Source]:
+def read_events(source: Source) -> tuple[Dataset | Images | Examples, Source]:
     """Read events, with their answers where there is something to predict; the reader's notes go to stderr.
 
     Args:
@@ -126,7 +134,9 @@ def read_events(source: Source) -> tuple[Dataset | Examples, Source]:
     if source.has_answers:
         if name == "-":
             raise SettingError("what is to be predicted cannot come from standard input; give a file")
-        data = examples(name, source.target, n=source.n, seed=source.seed, size=source.size, grey=source.grey)
+        data: Dataset | Images | Examples = _with_answers(source)
+    elif source.holds_images:
+        data = read_any(name, size=source.size, grey=source.grey)
     elif source.size is not None or source.grey is not None:
         raise SettingError(f"--size and --grey are for pictures, and {name} holds none")
     else:
@@ -136,8 +146,18 @@ def read_events(source: Source) -> tuple[Dataset | Examples, Source]:
     if source.sha256 not in ("", sha256):
         raise StoreError(f"{name} has changed since the run was fitted")
     place = name if _known(name) else str(Path(name).resolve())
-    answers = source.target if isinstance(data, Dataset) or name in EXAMPLES else data.target
+    answers = source.target if not isinstance(data, Examples) or name in EXAMPLES else data.target
     return data, msgspec.structs.replace(source, source=place, sha256=sha256, target=answers)
+
+
+def _with_answers(source: Source) -> Images | Examples:
+    """Events with their answers; pictures of which nothing is known are events of densities."""
+    if source.target is None and source.holds_images and source.n is None:
+        images = read_any(source.source, size=source.size, grey=source.grey)
+        if isinstance(images, Images) and not images.labels:
+            return images
+        return examples(images)
+    return examples(source.source, source.target, n=source.n, seed=source.seed, size=source.size, grey=source.grey)
 
 
 def read_to_predict(name: str, model: ConditionalEstimator) -> Table | Images:

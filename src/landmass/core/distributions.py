@@ -1,5 +1,6 @@
 """Distributions of one event: normal, uniform, categorical, mixtures, and any of them transformed."""
 
+import math
 from typing import Any
 
 import equinox as eqx
@@ -7,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
 from jax.scipy.special import logsumexp
-from jaxtyping import Array, Bool, Float, Integer
+from jaxtyping import Array, Bool, Float, Integer, UInt8
 
 from landmass.core.bijections import AbstractBijection
 from landmass.core.capabilities import AbstractDensity, Context
@@ -119,6 +120,38 @@ class Categorical(AbstractDensity):
 
     def sample(self, key: Key, context: Context = None) -> Integer[Array, ""]:
         return jax.random.categorical(key, self.logits)
+
+
+class UniformBytes(AbstractDensity):
+    """All arrays of bytes of a shape, each as likely as any other; the base measure is counting.
+
+    Args:
+        shape: of an event.
+    """
+
+    shape: tuple[int, ...] = eqx.field(static=True)
+
+    def log_prob(self, x: UInt8[Array, "..."], context: Context = None) -> Scalar:
+        return jnp.full((), -math.prod(self.shape) * math.log(256.0))
+
+    def sample(self, key: Key, context: Context = None) -> UInt8[Array, "..."]:
+        return jax.random.bits(key, self.shape, jnp.uint8)
+
+
+class ByteFrequencies(AbstractDensity):
+    """Independent bytes, each with its own probabilities; the base measure is counting.
+
+    Args:
+        table: log-probability of each value of each byte, shape (*event, 256).
+    """
+
+    table: Float[Array, "*event 256"]
+
+    def log_prob(self, x: UInt8[Array, "*event"], context: Context = None) -> Scalar:
+        return jnp.take_along_axis(self.table, x[..., None].astype(jnp.int32), axis=-1).sum()
+
+    def sample(self, key: Key, context: Context = None) -> UInt8[Array, "*event"]:
+        return jax.random.categorical(key, self.table).astype(jnp.uint8)
 
 
 class Mixture(AbstractDensity):

@@ -27,7 +27,7 @@ LARGE = 1_000
 
 def log_prob(
     model: AbstractDensity,
-    Z: Float[np.ndarray, "events columns"],
+    Z: Shaped[np.ndarray, "events ..."],
     context: Shaped[np.ndarray, "events ..."] | None = None,
 ) -> LogDensities:
     """Log-densities of coordinates, in float64.
@@ -55,7 +55,7 @@ def log_prob(
     return found
 
 
-def draw(model: AbstractDensity, n: int, random_state: np.random.RandomState) -> Float[np.ndarray, "events columns"]:
+def draw(model: AbstractDensity, n: int, random_state: np.random.RandomState) -> Shaped[np.ndarray, "events ..."]:
     """Draw events.
 
     Args:
@@ -120,11 +120,11 @@ def _given(model: AbstractDensity, z: Array, context: Array) -> Array:
 
 
 @eqx.filter_jit
-def _draw_block(model: AbstractDensity, key: Key) -> Float[Array, "rows columns"]:
+def _draw_block(model: AbstractDensity, key: Key) -> Shaped[Array, "rows ..."]:
     return model.samples(key, ROWS)
 
 
 @eqx.filter_jit
-def _log_prob_block(model: AbstractDensity, z: Float[Array, "rows columns"]) -> Float[Array, " rows"]:
-    few = z.reshape(-1, ROWS_AT_ONCE, z.shape[1])
+def _log_prob_block(model: AbstractDensity, z: Shaped[Array, "rows ..."]) -> Float[Array, " rows"]:
+    few = z.reshape(-1, ROWS_AT_ONCE, *z.shape[1:])
     return jax.lax.map(model.log_probs, few).reshape(-1)

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from landmass.data.dataset import Dataset
+from landmass.data.images import Images
 from landmass.data.pieces import Pieces
 from landmass.errors import DataError
 from landmass.types import Copies
@@ -22,7 +23,7 @@ class Split(NamedTuple):
     test: Integer[np.ndarray, " test"]
 
 
-def split(data: Dataset, seed: int, validation: float = 0.1, test: float = 0.1) -> Split:
+def split(data: Dataset | Images, seed: int, validation: float = 0.1, test: float = 0.1) -> Split:
     """Split rows at random; copies of an event stay on one side.
 
     Args:
@@ -86,7 +87,9 @@ def _with_last(
     return np.concatenate([order[~last], order[last]])
 
 
-def held_back(data: Dataset | Pieces, seed: int, share: float) -> tuple[Dataset | Pieces, Dataset]:
+def held_back(
+    data: Dataset | Images | Pieces, seed: int, share: float
+) -> tuple[Dataset | Images | Pieces, Dataset | Images]:
     """Events to train by, and a share of them kept to choose by.
 
     Args:

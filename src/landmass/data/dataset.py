@@ -103,6 +103,10 @@ class Dataset:
         weight = None if self.weight is None else self.weight[rows]
         return replace(self, X=self.X[rows], weight=weight, gaps="")
 
+    def joined(self, others: Self) -> Self:
+        """These events, and others of the same sample space."""
+        return replace(self, X=np.concatenate([self.X, others.X]))
+
     @property
     def total(self) -> float:
         """The events' summed weight: their number where they have none."""

@@ -6,9 +6,9 @@ from typing import Any
 from landmass.data import read as columns
 from landmass.data.builtin import DATASETS
 from landmass.data.dataset import Dataset
-from landmass.data.images import Images, holds_images, read_images
+from landmass.data.images import Images, from_array, holds_images, read_images
 from landmass.data.schema import Schema
-from landmass.errors import SettingError
+from landmass.errors import DataError, SettingError
 
 
 def read(
@@ -41,9 +41,34 @@ def read(
     """
     if isinstance(source, Images):
         return source
+    if len(getattr(source, "shape", ())) in (3, 4):
+        return from_array(source)
     is_path = isinstance(source, Path) or (isinstance(source, str) and source != "-" and source not in DATASETS)
     if is_path and holds_images(Path(source)):
         return read_images(Path(source), size=size, grey=grey)
     if size is not None or grey is not None:
         raise SettingError("size and grey are for pictures; leave them out")
     return columns.read(source, n=n, seed=seed, schema=schema)
+
+
+def read_like(source: Any, shape: tuple[int, int, int]) -> Images:
+    """Read images of a known shape, to which pictures are brought.
+
+    Args:
+        source: an array (events × height × width, or with channels behind), `Images`, or the path of such or of
+            pictures.
+        shape: height, width, channels.
+
+    Raises:
+        DataError: there are no images, or an array's have another shape.
+    """
+    if isinstance(source, str | Path):
+        path = Path(source)
+        as_it_is = path.suffix.lower() in (".npy", ".npz")
+        images = read_images(path) if as_it_is else read_images(path, size=shape[:2], grey=shape[2] == 1)
+    else:
+        images = source if isinstance(source, Images) else from_array(source)
+    if images.X.shape[1:] != shape:
+        found, fitted = ("×".join(map(str, each)) for each in (images.X.shape[1:], shape))
+        raise DataError(f"images are {found}, and the model was fitted to {fitted} (height × width × channels)")
+    return images

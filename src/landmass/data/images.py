@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from jaxtyping import Float, Shaped, UInt8
@@ -22,6 +22,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from landmass.data import delimited, idx, points
 from landmass.data.decoded import remembered
 from landmass.data.limits import LARGEST_GROWTH, check_size
+from landmass.data.schema import Schema
 from landmass.errors import DataError
 from landmass.types import Copies
 
@@ -67,6 +68,11 @@ class Images:
         files: the pictures' places in their folder; empty where they came otherwise.
     """
 
+    entropy: ClassVar[None] = None
+    truth: ClassVar[None] = None
+    weight: ClassVar[None] = None
+    gaps: ClassVar[str] = ""
+
     X: Pixels
     labels: Mapping[str, Shaped[np.ndarray, " events"]] = field(default_factory=dict)
     name: str = "images"
@@ -87,6 +93,46 @@ class Images:
         labels = {name: values[rows] for name, values in self.labels.items()}
         files = tuple(np.array(self.files)[rows].tolist()) if self.files else ()
         return replace(self, X=self.X[rows], labels=labels, files=files)
+
+    @property
+    def schema(self) -> Schema:
+        """The sample space."""
+        return Schema.of_images(*self.X.shape[1:])
+
+    @property
+    def unit(self) -> str:
+        """What a density is per: nothing, as images are counted."""
+        return "image"
+
+    @property
+    def total(self) -> float:
+        """How many there are."""
+        return float(len(self))
+
+    def nothing(self) -> Self:
+        """The same kind of images, and none of them."""
+        return self.take(np.arange(0))
+
+    def joined(self, others: Self) -> Self:
+        """These images, and others like them, without what is known of each."""
+        return replace(self, X=np.concatenate([self.X, others.X]), labels={}, files=())
+
+    def wrap(self, X: Pixels) -> Pixels:
+        """Images as they are handed out."""
+        return X
+
+    def repeats(self) -> tuple[str, ...]:
+        """Nothing: of counted events copies do no harm."""
+        return ()
+
+    def check_fit(self) -> None:
+        """Refuse images that no density can be fitted to.
+
+        Raises:
+            DataError: there are fewer than two.
+        """
+        if len(self) < 2:
+            raise DataError(f"{self.name} has {len(self)} images; a density needs two or more")
 
     def sha256(self) -> str:
         """Of the pixels."""

@@ -1,4 +1,4 @@
-"""Pixels: how images become numbers for a network."""
+"""Pixels: how images become numbers for a network, and the space that densities of images see."""
 
 import math
 from typing import Self
@@ -7,10 +7,16 @@ import msgspec
 import numpy as np
 from jaxtyping import Float
 
+from landmass.core.distributions import UniformBytes
 from landmass.data.images import Images, Pixels
+from landmass.data.schema import Image, Schema
 from landmass.errors import DataError
 from landmass.nn.base import Layer
 from landmass.nn.layers import Standardise
+from landmass.types import HostEvents, LogDensities
+
+# The most numbers of one image: a larger one was never fitted.
+MOST_NUMBERS = 100_000_000
 
 
 class PixelInputs(msgspec.Struct, frozen=True, tag_field="inputs", tag="pixels", forbid_unknown_fields=True):
@@ -84,6 +90,52 @@ class PixelInputs(msgspec.Struct, frozen=True, tag_field="inputs", tag="pixels",
 
     def of_golden(self, rows: Float[np.ndarray, "events 1"]) -> Pixels:
         """Images of noise."""
-        return np.stack(
-            [np.random.default_rng(int(abs(row[0])) % 2**32).integers(0, 256, self.shape, np.uint8) for row in rows]
-        )
+        return noise(rows, self.shape)
+
+
+class PixelSpace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The space of images: bytes as they are, so that a density counts them and no Jacobian is owed.
+
+    Args:
+        schema: the sample space, one image.
+    """
+
+    schema: Schema
+
+    @property
+    def image(self) -> Image:
+        """What an event is."""
+        found = self.schema.image
+        if found is None:
+            raise TypeError("the sample space holds no image")
+        return found
+
+    @property
+    def complete(self) -> bool:
+        """Whether there can be such images: so of fitted spaces, perhaps not of one that was read from a file."""
+        return self.schema.image is not None and min(self.image.shape) > 0 and self.schema.dimensions <= MOST_NUMBERS
+
+    def forward(self, X: Pixels) -> tuple[Pixels, LogDensities]:
+        """The bytes, and the log-Jacobian of each image, which is zero."""
+        return X, np.zeros(len(X))
+
+    def inverse(self, Z: Pixels) -> Pixels:
+        """The images of bytes."""
+        return np.asarray(Z, np.uint8)
+
+    def box(self, margin: float) -> UniformBytes:
+        """All images alike; there is nothing beyond them to widen."""
+        return UniformBytes(self.image.shape)
+
+    def golden(self, n: int) -> HostEvents:
+        """Numbers that stand for images of noise, which `of_golden` makes."""
+        return np.arange(n, dtype=np.float64)[:, None]
+
+    def of_golden(self, rows: HostEvents) -> Pixels:
+        """Images of noise."""
+        return noise(rows, self.image.shape)
+
+
+def noise(rows: Float[np.ndarray, "events 1"], shape: tuple[int, int, int]) -> Pixels:
+    """Images of noise, each of the seed that a row holds."""
+    return np.stack([np.random.default_rng(int(abs(row[0])) % 2**32).integers(0, 256, shape, np.uint8) for row in rows])

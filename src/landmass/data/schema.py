@@ -65,7 +65,26 @@ class Circular(Interval, frozen=True, kw_only=True, tag="circular"):
     """A position on a circle: `high` is the same place as `low`, and the period is their difference."""
 
 
-AnyColumn = Real | Positive | Bounded | Circular
+class Image(Column, frozen=True, kw_only=True, tag="image"):
+    """An image: bytes from 0 to 255, counted rather than measured.
+
+    Args:
+        height: in pixels.
+        width: in pixels.
+        channels: numbers a pixel: 1 is grey, 3 are red, green and blue.
+    """
+
+    height: int
+    width: int
+    channels: int
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of the array that holds it."""
+        return self.height, self.width, self.channels
+
+
+AnyColumn = Real | Positive | Bounded | Circular | Image
 
 
 class Schema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,6 +103,22 @@ class Schema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def names(self) -> list[str]:
         """The columns' names, in order."""
         return [column.name for column in self.columns]
+
+    @property
+    def image(self) -> Image | None:
+        """The one column of a sample space of images; None of any other."""
+        first = self.columns[0]
+        return first if isinstance(first, Image) and len(self.columns) == 1 else None
+
+    @property
+    def dimensions(self) -> int:
+        """How many numbers an event is made of."""
+        return len(self.columns) if self.image is None else math.prod(self.image.shape)
+
+    @classmethod
+    def of_images(cls, height: int, width: int, channels: int) -> "Schema":
+        """The schema of images of a size."""
+        return cls((Image(name="image", height=height, width=width, channels=channels),))
 
     @classmethod
     def real(cls, names: Sequence[str]) -> "Schema":

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from landmass.core.capabilities import Likelihood
 from landmass.data.dataset import Dataset
+from landmass.data.images import Images
 from landmass.data.tables import arrow_container
 from landmass.errors import SettingError, StoreError
 from landmass.estimator.manifest import Golden, Manifest, environment
@@ -125,8 +126,7 @@ class Estimator(BaseEstimator, ABC):
             estimator.check_settings()
         except (msgspec.ValidationError, SettingError, OverflowError) as error:
             raise StoreError(f"{folder}: the manifest's settings are not those of {cls.__name__}: {error}") from error
-        nothing = np.empty((0, len(manifest.columns.columns)))
-        estimator._remember(Dataset(nothing, manifest.columns, manifest.data, arrow_container), nothing.shape[1])
+        estimator._remember(_nothing(manifest), manifest.columns.dimensions)
         estimator._load(folder, manifest.model, load)
         estimator._check_golden(manifest.golden, folder)
         return estimator
@@ -150,7 +150,7 @@ class Estimator(BaseEstimator, ABC):
         """An unfitted copy with the same settings."""
         return cast(Self, clone(self))
 
-    def _remember(self, nothing: Dataset, columns: int) -> None:
+    def _remember(self, nothing: Dataset | Images, columns: int) -> None:
         """Keep the sample space, and how many columns an event has."""
         self.data_, self.n_features_in_ = nothing, columns
 
@@ -180,6 +180,14 @@ def require(estimator: BaseEstimator, setting: str, holds: bool, needed: str) ->
     if not holds:
         found = getattr(estimator, setting)
         raise SettingError(f"{type(estimator).__name__}: {setting} must be {needed}, got {found!r}")
+
+
+def _nothing(manifest: Manifest) -> Dataset | Images:
+    """No events, of a saved estimator's sample space."""
+    schema = manifest.columns
+    if schema.image is not None:
+        return Images(np.empty((0, *schema.image.shape), np.uint8), name=manifest.data)
+    return Dataset(np.empty((0, len(schema.columns))), schema, manifest.data, arrow_container)
 
 
 def _settings(estimator: Estimator) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from jaxtyping import Float
@@ -12,6 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from landmass.data.batches import held_back
 from landmass.data.dataset import Dataset
+from landmass.data.door import read as read_any
+from landmass.data.door import read_like
+from landmass.data.images import Images
 from landmass.data.limits import check_size
 from landmass.data.pieces import Pieces
 from landmass.data.read import read
@@ -20,6 +23,9 @@ from landmass.estimator.base import Estimator
 from landmass.train.checkpoint import NOWHERE, Checkpoint
 from landmass.train.progress import Listener, silent
 from landmass.types import HostEvents, LogDensities
+
+EventKind = Literal["row", "image"]
+"""What an event may be."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -31,6 +37,9 @@ class DensityEstimator(DensityMixin, Estimator, ABC):
 
     # Whether events may come in pieces.
     _reads_pieces: ClassVar[bool] = False
+
+    # What an event may be.
+    _takes: ClassVar[frozenset[EventKind]] = frozenset({"row"})
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit the density.
@@ -47,9 +56,9 @@ class DensityEstimator(DensityMixin, Estimator, ABC):
             DataError: the events cannot be modelled; names column, value and remedy.
             FitError: training could not go on.
         """
-        return self._fit_all(X if isinstance(X, Pieces) else read(X))
+        return self._fit_all(X if isinstance(X, Pieces) else self._read(X))
 
-    def _fit_all(self, data: Dataset | Pieces) -> Self:
+    def _fit_all(self, data: Dataset | Images | Pieces) -> Self:
         self.check_settings()
         self._check_kind(data)
         data.check_fit()
@@ -60,7 +69,11 @@ class DensityEstimator(DensityMixin, Estimator, ABC):
         return self
 
     def fit_parts(
-        self, train: Dataset | Pieces, validation: Dataset, listen: Listener = silent, checkpoint: Checkpoint = NOWHERE
+        self,
+        train: Dataset | Images | Pieces,
+        validation: Any,
+        listen: Listener = silent,
+        checkpoint: Checkpoint = NOWHERE,
     ) -> Self:
         """Fit on one part of the data and choose on another, as a ladder does for all its rungs.
 
@@ -74,11 +87,11 @@ class DensityEstimator(DensityMixin, Estimator, ABC):
         train.check_fit()
         self.check_settings()
         self._forget()
-        self._remember(train.nothing(), len(train.schema.columns))
+        self._remember(train.nothing(), train.schema.dimensions)
         self._fit(train, validation, listen, checkpoint)
         return self
 
-    def refit(self, data: Dataset | Pieces, checkpoint: Checkpoint = NOWHERE) -> None:
+    def refit(self, data: Dataset | Images | Pieces, checkpoint: Checkpoint = NOWHERE) -> None:
         """Learn from all events, with what validation has chosen.
 
         Args:
@@ -100,7 +113,7 @@ class DensityEstimator(DensityMixin, Estimator, ABC):
             return np.concatenate([np.empty(0), *(self.score_samples(piece) for piece in X)])
         return self._log_prob(self._read_again(X).X)
 
-    def log_densities(self, part: Dataset) -> LogDensities:
+    def log_densities(self, part: Dataset | Images) -> LogDensities:
         return self.score_samples(part)
 
     def score(self, X: Any, y: Any = None) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -133,7 +146,7 @@ class DensityEstimator(DensityMixin, Estimator, ABC):
         """For each column, the places where the density may jump, in the units of the data."""
 
     @abstractmethod
-    def _fit(self, train: Any, validation: Dataset, listen: Listener, checkpoint: Checkpoint) -> None:
+    def _fit(self, train: Any, validation: Dataset | Images, listen: Listener, checkpoint: Checkpoint) -> None:
         """Fit on checked events: a `Dataset`, or `Pieces` for a family that reads them."""
 
     @abstractmethod
@@ -147,9 +160,15 @@ class DensityEstimator(DensityMixin, Estimator, ABC):
     def _golden_scores(self, events: HostEvents) -> LogDensities:
         return self._log_prob(events)
 
-    def _read_again(self, X: Any) -> Dataset:
+    def _read(self, X: Any) -> Dataset | Images:
+        """Events to fit: images where the family takes them and X holds some."""
+        return read_any(X) if "image" in self._takes else read(X)
+
+    def _read_again(self, X: Any) -> Dataset | Images:
         """Events to score: the columns that the fit saw, found by name in a table and by place in an array."""
         schema = self.data_.schema
+        if schema.image is not None:
+            return read_like(X, schema.image.shape)
         data = read(X)
         if data.gaps:
             raise DataError(f"{data.gaps}: a score is owed for every row; fill these cells, or remove their rows")
@@ -165,7 +184,11 @@ class DensityEstimator(DensityMixin, Estimator, ABC):
         places = [data.schema.names.index(name) for name in schema.names]
         return Dataset(data.X[:, places], schema, data.name)
 
-    def _check_kind(self, data: Dataset | Pieces) -> None:
+    def _check_kind(self, data: Dataset | Images | Pieces) -> None:
+        kind: EventKind = "image" if isinstance(data, Images) else "row"
+        if kind not in self._takes:
+            others = ", ".join(f"{each}s" for each in sorted(self._takes))
+            raise DataError(f"{type(self).__name__} is a density of {others}, and {data.name} holds {kind}s")
         if isinstance(data, Dataset) and data.weight is not None and not isinstance(self, WeighsEvents):
             raise DataError(
                 f"{type(self).__name__} cannot honour weights exactly, and its events have some; give it events "
@@ -196,8 +219,9 @@ class WeighsEvents(DensityEstimator, ABC):
         Raises:
             DataError: the events cannot be modelled, or the weights are not numbers from 0, one an event.
         """
-        if not isinstance(X, Pieces):
-            return self._fit_all(read(X).weighed(sample_weight))
+        data = X if isinstance(X, Pieces) else self._read(X)
+        if isinstance(data, Dataset):
+            return self._fit_all(data.weighed(sample_weight))
         if sample_weight is not None:
-            raise DataError("sample_weight has no place beside events in pieces; fit events in memory to weigh them")
-        return self._fit_all(X)
+            raise DataError("sample_weight has no place beside images or events in pieces; give copies instead")
+        return self._fit_all(data)

@@ -17,7 +17,9 @@ from landmass.core.capabilities import AbstractDensity, Likelihood, likelihood
 from landmass.core.distributions import Blend, Columnwise
 from landmass.core.many import draw, log_prob
 from landmass.data.dataset import Dataset
+from landmass.data.images import Images
 from landmass.data.pieces import Pieces
+from landmass.data.pixels import PixelSpace
 from landmass.data.schema import Column
 from landmass.data.space import Space
 from landmass.errors import StoreError
@@ -44,14 +46,16 @@ class Model(msgspec.Struct, forbid_unknown_fields=True):
     """What the manifest says of a saved model.
 
     Args:
-        space: the model's space.
+        space: the model's space, of columns.
         sizes: the sizes that settings and columns do not tell.
         sha256: of `weights.safetensors`.
+        pixels: the model's space where events are images.
     """
 
-    space: Space
+    space: Space | None
     sizes: dict[str, int]
     sha256: str
+    pixels: PixelSpace | None = None
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -62,11 +66,11 @@ class LearnedEstimator(DensityEstimator, ABC):
     _onto_line: ClassVar[Collection[type[Column]]] = ()
 
     @abstractmethod
-    def _learner(self, space: Space, z: Coordinates) -> Learner | Selection:
+    def _learner(self, space: Any, z: Coordinates) -> Learner | Selection:
         """How the family learns from training events `z`, given in the coordinates of `space`."""
 
     @abstractmethod
-    def _empty(self, space: Space, sizes: Mapping[str, int]) -> AbstractDensity:
+    def _empty(self, space: Any, sizes: Mapping[str, int]) -> AbstractDensity:
         """A model of the fitted one's shape, its numbers of no matter."""
 
     def _sizes(self) -> dict[str, int]:
@@ -86,8 +90,12 @@ class LearnedEstimator(DensityEstimator, ABC):
         ends = [[end for end in (c.low, c.high) if np.isfinite(end)] for c in self.data_.schema.columns]
         return [np.concatenate(pair) for pair in zip(corners.T, ends, strict=True)]
 
-    def _fit(self, train: Any, validation: Dataset, listen: Listener, checkpoint: Checkpoint) -> None:
-        self.space_ = Space.fit_blocks(train.schema, train.blocks(), self._onto_line)
+    def _fit(self, train: Any, validation: Dataset | Images, listen: Listener, checkpoint: Checkpoint) -> None:
+        self.space_: Any = (
+            PixelSpace(train.schema)
+            if isinstance(train, Images)
+            else Space.fit_blocks(train.schema, train.blocks(), self._onto_line)
+        )
         self._check_space(self.space_)
         z, held_out = (coordinates(self.space_, part) for part in (train, validation))
         listen(Progress("started"))
@@ -99,7 +107,7 @@ class LearnedEstimator(DensityEstimator, ABC):
             raise
         self._keep(outcome, held_out)
 
-    def refit(self, data: Dataset | Pieces, checkpoint: Checkpoint = NOWHERE) -> None:
+    def refit(self, data: Dataset | Images | Pieces, checkpoint: Checkpoint = NOWHERE) -> None:
         chosen = self.fresh()
         if self.chosen_ is not None:
             chosen.set_params(**{self.selected_: self.chosen_})
@@ -125,32 +133,41 @@ class LearnedEstimator(DensityEstimator, ABC):
         return self.space_.inverse(draw(self.model_, n, random_state))
 
     def _golden_events(self) -> HostEvents:
+        if isinstance(self.space_, PixelSpace):
+            return self.space_.golden(GOLDEN_EVENTS)
         box = self.space_.box(0.0)
         shares = np.random.default_rng(0).random((GOLDEN_EVENTS, len(self.space_)))
         low, high = np.asarray(box.low, np.float64), np.asarray(box.high, np.float64)
         return self.space_.inverse(low + shares * (high - low))
 
+    def _golden_scores(self, events: HostEvents) -> LogDensities:
+        return self._log_prob(self.space_.of_golden(events) if isinstance(self.space_, PixelSpace) else events)
+
     def _save(self, folder: Path) -> Model:
         sha256 = write_arrays(folder / "weights.safetensors", named_arrays(self.model_))
+        if isinstance(self.space_, PixelSpace):
+            return Model(None, self._sizes(), sha256, self.space_)
         return Model(self.space_, self._sizes(), sha256)
 
     def _load(self, folder: Path, model: msgspec.Raw, load: Callable[[Path], Estimator]) -> None:
         saved = parse_json(model, Model, folder / "manifest.json")
-        if saved.space.schema != self.data_.schema or not saved.space.complete:
+        self.space_ = space = saved.pixels or saved.space
+        if space is None or None not in (saved.pixels, saved.space):
+            raise StoreError(f"{folder / 'manifest.json'} is not what landmass writes there: a model has one space")
+        if space.schema != self.data_.schema or not space.complete:
             raise StoreError(f"{folder}: the model's columns are not the manifest's")
-        self.space_ = saved.space
         arrays = read_arrays(folder / "weights.safetensors", saved.sha256)
         held = sum(array.size for array in arrays.values())
         try:
             if not all(0 < size <= held for size in saved.sizes.values()):
                 raise ValueError(f"there are {held} numbers")
-            empty = eqx.filter_eval_shape(self._empty, saved.space, saved.sizes)
+            empty = eqx.filter_eval_shape(self._empty, space, saved.sizes)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise StoreError(f"{folder}: the saved sizes {saved.sizes} do not make a model: {error}") from error
         self.model_, self.history_ = filled(empty, arrays, folder), ()
         self.selected_, self.chosen_ = "", None
 
-    def _check_space(self, space: Space) -> None:
+    def _check_space(self, space: Any) -> None:
         """Refuse settings that do not go with the columns; families extend it."""
 
     def _settle(self, model: Any) -> AbstractDensity:
@@ -188,9 +205,9 @@ def reweighted(blend: Blend, z: Float[np.ndarray, "held_out columns"], weight: F
     return eqx.tree_at(lambda b: b.log_weights, blend, jnp.asarray(log_weights))
 
 
-def coordinates(space: Space, data: Dataset | Pieces) -> Coordinates:
+def coordinates(space: Any, data: Dataset | Images | Pieces) -> Coordinates:
     """Events in the coordinates of a space: at hand where the data is in memory, read anew at each pass where not."""
-    if isinstance(data, Dataset):
+    if not isinstance(data, Pieces):
         z, log_det = space.forward(data.X)
         return Coordinates.of(z, data.weight, log_det=log_det)
     return Coordinates(

@@ -1,5 +1,6 @@
 """The ledger: held-out log-likelihood per event of every rung, in nats, in the units of the data."""
 
+import math
 from html import escape
 from typing import Literal
 
@@ -59,6 +60,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         best: the rung that validation prefers.
         failed: families that could not be fitted, and why.
         notes: what the reader of the data left out or changed.
+        dimensions: counted numbers an event, of images; None of other data.
     """
 
     data: str
@@ -69,11 +71,18 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     best: str
     failed: dict[str, str] = {}
     notes: tuple[str, ...] = ()
+    dimensions: int | None = None
     schema_version: Literal[1] = 1
 
     def rung(self, family: str) -> Rung:
         """The line of one rung."""
         return next(rung for rung in self.rungs if rung.family == family)
+
+    def bits(self, rung: Rung) -> float | None:
+        """Bits that a rung needs for each number of an event; None unless they are counted, or if it cannot."""
+        if self.dimensions is None or rung.nats is None:
+            return None
+        return -rung.nats / (self.dimensions * math.log(2.0))
 
     def gap(self, rung: Rung) -> float | None:
         """How far a rung's score lies below the truth's, in nats; None where one of them is not known.
@@ -166,6 +175,7 @@ def as_rows(ledger: Ledger) -> tuple[list[str], list[list[str]]]:
     heads = [
         "rung",
         "nats an event",
+        *(["bits a dimension"] if ledger.dimensions else []),
         *(["gap to truth"] if known else []),
         "gain",
         *others,
@@ -181,6 +191,7 @@ def as_rows(ledger: Ledger) -> tuple[list[str], list[list[str]]]:
             [
                 rung.family.replace("_", " "),
                 MARKS[rung.label] + nats,
+                *([_bits(ledger, rung)] if ledger.dimensions else []),
                 *([("" if gap is None else f"{gap:.4f}")] if known else []),
                 "" if gain is None else f"{gain:+.4f} ± {rung.gain_se:.4f}",
                 *(f"{rung.measures[name]:.4f}" if name in rung.measures else "" for name in others),
@@ -190,6 +201,15 @@ def as_rows(ledger: Ledger) -> tuple[list[str], list[list[str]]]:
             ]
         )
     return heads, rows
+
+
+# A bound from below on a density bounds the bits from above.
+_BITS_MARKS: dict[Likelihood, str] = {**MARKS, "lower_bound": "≤ "}
+
+
+def _bits(ledger: Ledger, rung: Rung) -> str:
+    found = ledger.bits(rung)
+    return "" if found is None else f"{_BITS_MARKS[rung.label]}{found:.4f}"
 
 
 def as_text(ledger: Ledger) -> str:

@@ -16,16 +16,16 @@ from sklearn.base import BaseEstimator, DensityMixin, is_classifier
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from landmass.catalog import load_estimator
+from landmass.catalog import OF_IMAGES, load_estimator
 from landmass.data.batches import split
 from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.dataset import Dataset
-from landmass.data.examples import Examples, read_examples
+from landmass.data.examples import Examples
 from landmass.data.images import Images
-from landmass.data.read import read
 from landmass.errors import DataError, FitError, LandmassError, StoreError
 from landmass.evaluate.ledger import Ledger, as_html, as_text, line_of, prefer
 from landmass.evaluate.predictions import measures
+from landmass.ladder.events import like, read_events
 from landmass.ladder.form import Done, RunManifest, SplitRows, check_begun
 from landmass.ladder.rungs import Wanted, densities, predictors
 from landmass.models.stack import Stack
@@ -78,7 +78,7 @@ class Ladder(DensityMixin, BaseEstimator):
             X: events, in any form that `landmass.read` takes; or `Examples`, or what they can be made of.
             test: held-out events of the same columns, or a pair of them and their answers; None keeps a tenth of X.
             target: what to predict: the name of a column or label, or the answers; None fits densities, except to
-                `Examples`, which know their answers, and to images with one label.
+                `Examples`, which know their answers, and to images with one label, unless all families are densities.
             listen: hears the progress records of every rung.
             folder: where to save the run, step by step while it is fitted: after a crash the same call goes on from
                 what it finds there, and ends with the same bits.
@@ -88,7 +88,7 @@ class Ladder(DensityMixin, BaseEstimator):
             FitError: not a single family could be fitted, because training diverged.
             StoreError: the folder cannot be written, or holds something else.
         """
-        data = _read(X, target)
+        data = read_events(X, target, self.families)
         rungs = self._rungs(data)
         self.target_ = data.target if isinstance(data, Examples) else None
         shares = self.random_state, 0.1, 0.1 if test is None else 0.0
@@ -109,7 +109,7 @@ class Ladder(DensityMixin, BaseEstimator):
         self.validation_: Any = validation
         self.test_: Any = held_out
         # Of answers the entropy differs from event to event.
-        self.entropy_ = data.entropy if isinstance(data, Dataset) else held_out.entropy
+        self.entropy_ = held_out.entropy if isinstance(data, Examples) else data.entropy
         self.rungs_, self.failed_, self.test_scores_, seconds = {}, {}, {}, {}
         self.validation_scores_, self._diverged = {}, False
         for rung in rungs.values():
@@ -144,7 +144,9 @@ class Ladder(DensityMixin, BaseEstimator):
         """
         check_is_fitted(self, "rungs_")
         knows = isinstance(X, Examples) or (isinstance(X, str) and X in EXAMPLES)
-        data, rows = _read(X, None if knows else self.target_), self.split_
+        # Images without a target are those of densities.
+        families = list(OF_IMAGES) if self.target_ is None else None
+        data, rows = read_events(X, None if knows else self.target_, families), self.split_
         if isinstance(data, Examples) != (self.target_ is not None):
             needed = "landmass.read" if self.target_ is None else "landmass.examples"
             raise DataError(f"the ladder was fitted to other events; give those, as {needed}(…) reads them")
@@ -195,10 +197,10 @@ class Ladder(DensityMixin, BaseEstimator):
         check_is_fitted(self, "rungs_")
         return list(self.rungs_.values())[-1] if self.target_ is None else self.rungs_[self.best_]
 
-    def names_for(self, data: Dataset | Examples) -> list[str]:
+    def names_for(self, data: Dataset | Images | Examples) -> list[str]:
         """The names of the rungs that a fit to some data will have, from simple to rich."""
         names = list(self._rungs(data))
-        return [*names, "stack"] if isinstance(data, Dataset) and len(names) > 1 else names
+        return [*names, "stack"] if len(names) > 1 and not isinstance(data, Examples) else names
 
     @property
     def table_(self) -> pa.Table:
@@ -238,10 +240,10 @@ class Ladder(DensityMixin, BaseEstimator):
         """The ledger as a table in a notebook."""
         return as_html(self.ledger_) if hasattr(self, "ledger_") else f"<pre>{escape(repr(self))}</pre>"
 
-    def _rungs(self, data: Dataset | Examples) -> dict[str, Any]:
+    def _rungs(self, data: Dataset | Images | Examples) -> dict[str, Any]:
         if isinstance(data, Examples):
             return predictors(self.families, data, self.random_state)
-        return densities(self.families, self.random_state)
+        return densities(self.families, isinstance(data, Images), self.random_state)
 
     def _climb(self, name: str, rung: Any, listen: Listener, run: Path | None, checkpoint: Checkpoint) -> float:
         """Fit a rung, or take it from a begun run; returns the seconds that it took."""
@@ -256,7 +258,7 @@ class Ladder(DensityMixin, BaseEstimator):
             done, arrays = known
             if run is not None and not done.failed:
                 rung = load_estimator(run / "rungs" / name)
-                if isinstance(self.train_, Dataset):
+                if not isinstance(self.train_, Examples):
                     rung.data_ = self.train_.nothing()
                 rung.history_ = done.history
                 self.rungs_[name], self.validation_scores_[name] = rung, arrays["validation"]
@@ -272,10 +274,9 @@ class Ladder(DensityMixin, BaseEstimator):
         try:
             rung.fit_parts(self.train_, self.validation_, listen, checkpoint.inside("fit"))
             scores = rung.log_densities(self.validation_)
-            if isinstance(self.train_, Dataset):
+            if not isinstance(self.train_, Examples):
                 # What validation chose is settled; the cheap families now learn from its events too.
-                whole = replace(self.train_, X=np.concatenate([self.train_.X, self.validation_.X]))
-                rung.refit(whole, checkpoint.inside("refit"))
+                rung.refit(self.train_.joined(self.validation_), checkpoint.inside("refit"))
         except StoreError:
             raise
         except LandmassError as error:
@@ -299,7 +300,7 @@ class Ladder(DensityMixin, BaseEstimator):
         """Of all that decides what a fit gives."""
         found = hashlib.sha256(repr([(name, rung.get_params()) for name, rung in rungs.items()]).encode())
         for part in (self.train_, self.validation_, self.test_):
-            found.update(repr(part.schema if isinstance(part, Dataset) else part.target).encode())
+            found.update(repr(part.target if isinstance(part, Examples) else part.schema).encode())
             found.update(part.sha256().encode())
         return found.hexdigest()
 
@@ -313,11 +314,11 @@ class Ladder(DensityMixin, BaseEstimator):
         seconds["stack"] = time.perf_counter() - began
         listen(Progress("finished", "stack", seconds=seconds["stack"]))
 
-    def _ledger(self, data: Dataset | Examples, seconds: dict[str, float]) -> Ledger:
+    def _ledger(self, data: Dataset | Images | Examples, seconds: dict[str, float]) -> Ledger:
         weights = self.rungs_["stack"].parameters_["weights"] if "stack" in self.rungs_ else ()
         weight = dict(zip(self.rungs_, np.asarray(weights).tolist(), strict=False))
         lines, below, copies = [], None, self.test_.copies()
-        told = data.repeats() if isinstance(data, Dataset) else next(iter(self.rungs_.values())).inputs_.notes
+        told = next(iter(self.rungs_.values())).inputs_.notes if isinstance(data, Examples) else data.repeats()
         for name, rung in self.rungs_.items():
             scores = self.test_scores_[name]
             line = line_of(
@@ -347,49 +348,8 @@ class Ladder(DensityMixin, BaseEstimator):
             best=self.best_,
             failed=self.failed_,
             notes=(*data.notes, *told),
+            dimensions=data.schema.dimensions if isinstance(data, Images) else None,
         )
-
-
-def _read(X: Any, target: Any) -> Dataset | Examples:
-    """Events to fit densities to, or examples to fit predictors to.
-
-    Raises:
-        DataError: they cannot be modelled.
-    """
-    if target is not None or isinstance(X, Examples | Images) or (isinstance(X, str) and X in EXAMPLES):
-        found = read_examples(X, target)
-        found.check_fit()
-        return found
-    data = read(X)
-    if data.weight is not None:
-        raise DataError("a ladder's events have no weights, as not all of its families can honour them; give copies")
-    data.check_fit()
-    return data
-
-
-def like(test: Any, data: Dataset | Examples) -> Dataset | Examples:
-    """Test events as the training events are; named columns may come in another order.
-
-    Args:
-        test: in any form that they could have, or a pair of such and their answers.
-        data: the training events.
-
-    Raises:
-        DataError: their columns are others.
-    """
-    if isinstance(data, Examples):
-        events, answers = test if isinstance(test, tuple) and len(test) == 2 else (test, data.target)
-        return test if isinstance(test, Examples) else read_examples(events, answers)
-    return same_columns(read(test), data)
-
-
-def same_columns(test: Dataset, data: Dataset) -> Dataset:
-    """Test events in the sample space of the training events; named columns may come in another order."""
-    names, found = data.schema.names, test.schema.names
-    if sorted(found) != sorted(names):
-        raise DataError(f"the test events have columns {found}, the others {names}; give them the same columns")
-    # Whole rows are enough for a mean.
-    return replace(test, X=test.X[:, [found.index(name) for name in names]], schema=data.schema, gaps="")
 
 
 def _named(listen: Listener, name: str) -> Listener:

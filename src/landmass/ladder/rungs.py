@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from landmass.catalog import CONDITIONALS, FAMILIES, family, name_of
+from landmass.catalog import CONDITIONALS, FAMILIES, OF_IMAGES, family, name_of
 from landmass.data.examples import Examples, is_number
 from landmass.data.images import Images
 from landmass.errors import SettingError
@@ -18,23 +18,37 @@ Wanted = Iterable[str | Estimator] | Mapping[str, Estimator] | None
 """Families by name or as estimators, or estimators by the names of their rungs; None is all there are."""
 
 
-def densities(wanted: Wanted, random_state: int) -> dict[str, DensityEstimator]:
+def are_densities(wanted: Wanted) -> bool:
+    """Whether families are asked for, and all of them are densities.
+
+    Args:
+        wanted: which.
+    """
+    if wanted is None:
+        return False
+    each = [*(wanted.values() if isinstance(wanted, Mapping) else wanted)]
+    return all(not issubclass(family(one) if isinstance(one, str) else type(one), ConditionalEstimator) for one in each)
+
+
+def densities(wanted: Wanted, of_images: bool, random_state: int) -> dict[str, DensityEstimator]:
     """Fresh estimators of densities.
 
     Args:
-        wanted: which; None is every family.
+        wanted: which; None is every family for such events.
+        of_images: whether events are images, and not rows.
         random_state: their seed, where none is set.
 
     Raises:
         SettingError: one of them predicts, or there are none.
     """
-    rungs = _fresh(FAMILIES if wanted is None else wanted, random_state)
+    all_families = OF_IMAGES if of_images else FAMILIES
+    rungs = _fresh(all_families if wanted is None else wanted, random_state)
     found = {name: rung for name, rung in rungs.items() if not isinstance(rung, Stack)}
     for name, rung in found.items():
         if not isinstance(rung, DensityEstimator):
             raise SettingError(f"{name} is a predictor: say what it is to predict (target=…, or --target on the shell)")
     if not found:
-        raise SettingError(f"a ladder needs at least one family; there are: {', '.join(FAMILIES)}")
+        raise SettingError(f"a ladder needs at least one family; there are: {', '.join(all_families)}")
     return found  # pyright: ignore[reportReturnType]
 
 

@@ -11,10 +11,12 @@ from jaxtyping import Float
 
 from landmass.core.capabilities import Likelihood
 from landmass.data.dataset import Dataset
+from landmass.data.images import Images
 from landmass.errors import SettingError, StoreError
 from landmass.estimator.base import Estimator, require
-from landmass.estimator.density import DensityEstimator
+from landmass.estimator.density import DensityEstimator, EventKind
 from landmass.models.gaussian_mixture import GaussianMixture
+from landmass.models.independent import Independent
 from landmass.models.kernel_density import KernelDensity
 from landmass.models.uniform_box import UniformBox
 from landmass.store import below, parse_json
@@ -31,12 +33,14 @@ class Stack(DensityEstimator):
     Parts enter where validation shows beyond its noise that they help; the others have weight zero.
 
     Args:
-        estimators: the densities to fit, by name; None takes a box, a Gaussian mixture and a kernel density.
+        estimators: the densities to fit, by name; None takes a box, a Gaussian mixture and a kernel density, and of
+            images a box and independent bytes.
         validation_fraction: share of the events that `fit` keeps aside to choose the weights by.
         random_state: seed of the split, and of the parts that have none of their own.
     """
 
     _validates: ClassVar[bool] = True
+    _takes: ClassVar[frozenset[EventKind]] = frozenset({"row", "image"})
 
     estimators: dict[str, DensityEstimator] | None = None
     validation_fraction: float = 0.1
@@ -84,9 +88,13 @@ class Stack(DensityEstimator):
         """Those of all parts."""
         return [np.concatenate(each) for each in zip(*(p.breakpoints() for p in self.parts_.values()), strict=True)]
 
-    def _fit(self, train: Dataset, validation: Dataset, listen: Listener, checkpoint: Checkpoint) -> None:
+    def _fit(
+        self, train: Dataset | Images, validation: Dataset | Images, listen: Listener, checkpoint: Checkpoint
+    ) -> None:
         parts = self.estimators
-        if parts is None:
+        if parts is None and isinstance(train, Images):
+            parts = {"uniform_box": UniformBox(), "independent": Independent()}
+        elif parts is None:
             parts = {
                 "uniform_box": UniformBox(),
                 "gaussian_mixture": GaussianMixture(),
@@ -113,9 +121,15 @@ class Stack(DensityEstimator):
         self.weights_ = stack_weights(np.column_stack([scores[name] for name in fitted]), copies)
 
     def _log_prob(self, X: HostEvents) -> LogDensities:
-        used = self.weights_ > 0.0
-        asked = [part for part, needed in zip(self.parts_.values(), used, strict=True) if needed]
-        return mixture_log_prob(np.column_stack([part._log_prob(X) for part in asked]), self.weights_[used])
+        return self._mixed([part._log_prob(X) for part in self._used()])
+
+    def _used(self) -> list[DensityEstimator]:
+        """The parts with weight."""
+        return [part for part, weight in zip(self.parts_.values(), self.weights_, strict=True) if weight > 0.0]
+
+    def _mixed(self, each: list[LogDensities]) -> LogDensities:
+        """The mixture's log-densities from those of the parts with weight."""
+        return mixture_log_prob(np.column_stack(each), self.weights_[self.weights_ > 0.0])
 
     def _draw(self, n: int, random_state: np.random.RandomState) -> HostEvents:
         counts = random_state.multinomial(n, self.weights_)
@@ -124,6 +138,9 @@ class Stack(DensityEstimator):
 
     def _golden_events(self) -> HostEvents:
         return next(iter(self.parts_.values()))._golden_events()
+
+    def _golden_scores(self, events: HostEvents) -> LogDensities:
+        return self._mixed([part._golden_scores(events) for part in self._used()])
 
     def _save(self, folder: Path) -> "Parts":
         (folder / "parts").mkdir()

@@ -8,7 +8,7 @@ from string import Template
 from landmass.errors import StoreError
 from landmass.ladder import Ladder
 from landmass.models.uniform_box import UniformBox
-from landmass.report import charts, maps, predictions, samples, sections, story, verdict
+from landmass.report import charts, image_densities, maps, predictions, samples, sections, story, verdict
 from landmass.report.answers import measure_answers
 from landmass.report.measures import Measures, measure
 from landmass.report.parts import Draw, Plate, paragraphs, plate_of, table
@@ -39,7 +39,9 @@ def write_report(ladder: Ladder, folder: str | Path) -> Path:
         (folder / "figures").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"cannot write {folder}: {error.strerror or error}") from error
-    if ladder.target_ is None:
+    if ladder.target_ is None and ladder.ledger_.dimensions:
+        body = image_densities.body(image_densities.measure(ladder), folder / "figures")
+    elif ladder.target_ is None:
         body = _body(measure(ladder), folder / "figures")
     else:
         body = predictions.body(measure_answers(ladder), folder / "figures")

@@ -31,7 +31,7 @@ def images(m: Answered, theme: Theme) -> Figure | None:
         part.suptitle(title, x=0.008, ha="left", fontsize=10.0)
         grid = part.subplots(1, ACROSS, squeeze=False)[0]
         for axes, i in zip(grid, chosen, strict=False):
-            _image(axes, m.images.X[i], theme)
+            draw_image(axes, m.images.X[i], theme)
             said, is_wrong = _said(m, int(i))
             axes.set_xlabel(said, fontsize=7.5, color=theme.second if is_wrong else theme.ink, linespacing=1.25)
         for axes in grid[len(chosen) :]:
@@ -65,7 +65,14 @@ def chosen_images(m: Answered) -> dict[str, Int[np.ndarray, " few"]]:
     return {title: those[:ACROSS] for title, those in groups.items() if len(those)}
 
 
-def _image(axes: Axes, pixels: UInt8[np.ndarray, "height width channels"], theme: Theme) -> None:
+def draw_image(axes: Axes, pixels: UInt8[np.ndarray, "height width channels"], theme: Theme) -> None:
+    """Draw an image.
+
+    Args:
+        axes: where.
+        pixels: grey or coloured.
+        theme: the page's face.
+    """
     grey = pixels.shape[-1] == 1
     sharp = "nearest" if max(pixels.shape[:2]) <= SMALL else "antialiased"
     axes.imshow(pixels[..., 0] if grey else pixels, cmap="gray", vmin=0, vmax=255, interpolation=sharp)

@@ -158,11 +158,12 @@ class Pass:
 
     def gather(self, state: Tree, gathered: Gathered, rows: Rows) -> Gathered:
         """Add rows, a block of bounded memory at a time."""
-        places, columns = rows.x.shape
+        places, *event = rows.x.shape
         size = min(BLOCK, places)
         blocks = -(-places // size)
-        x = jnp.pad(rows.x, ((0, blocks * size - places), (0, 0))).reshape(blocks, size, columns)
-        weights = jnp.pad(rows.weight, (0, blocks * size - places)).reshape(blocks, size)
+        more = blocks * size - places
+        x = jnp.pad(rows.x, ((0, more), *[(0, 0)] * len(event))).reshape(blocks, size, *event)
+        weights = jnp.pad(rows.weight, (0, more)).reshape(blocks, size)
 
         def add(seen: Gathered, block: tuple[Array, Array]) -> tuple[Gathered, None]:
             stats, log_likelihood = self.accumulate(state, seen.stats, *block)

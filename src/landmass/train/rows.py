@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Integer, Shaped
 # Rows that a pass adds up at a time: what they need besides fits a core's cache.
 BLOCK = 512
 
-Block = tuple[Float[np.ndarray, "events columns"], Float[np.ndarray, " events"]]
+Block = tuple[Shaped[np.ndarray, "events ..."], Float[np.ndarray, " events"]]
 """Coordinates of some events, with their weights."""
 
 
@@ -19,13 +19,13 @@ class Rows(NamedTuple):
     """Training events on the device, with rows of padding behind them: close numbers of events share a program.
 
     Args:
-        x: the events, then padding, shape (places, columns).
+        x: the events, then padding, shape (places, columns), or of images (places, height, width, channels).
         weight: how often each counts; 0 for padding.
         n: how many events there are.
         context: what is given beside each event, shape (places, …); None where nothing is.
     """
 
-    x: Float[Array, "places columns"]
+    x: Shaped[Array, "places ..."]
     weight: Float[Array, " places"]
     n: Integer[Array, ""]
     context: Shaped[Array, "places ..."] | None = None
@@ -34,12 +34,12 @@ class Rows(NamedTuple):
 class Batch(NamedTuple):
     """Some of the events, with what is given beside each."""
 
-    x: Float[Array, "batch columns"]
+    x: Shaped[Array, "batch ..."]
     context: Shaped[Array, "batch ..."] | None = None
 
 
 def padded(
-    x: Float[np.ndarray, "events columns"],
+    x: Shaped[np.ndarray, "events ..."],
     weight: Float[np.ndarray, " events"],
     least: int = 64,
     context: Shaped[np.ndarray, "events ..."] | None = None,
@@ -52,7 +52,7 @@ def padded(
         return jnp.asarray(np.pad(rows, ((0, more), *[(0, 0)] * (rows.ndim - 1))))
 
     beside = None if context is None else longer(context)
-    return Rows(longer(x), longer(weight.astype(x.dtype)), jnp.int32(len(x)), beside)
+    return Rows(longer(x), longer(weight.astype(np.float32)), jnp.int32(len(x)), beside)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ class Coordinates:
     @classmethod
     def of(
         cls,
-        z: Float[np.ndarray, "events columns"],
+        z: Shaped[np.ndarray, "events ..."],
         weight: Float[np.ndarray, " events"] | None = None,
         context: Shaped[np.ndarray, "events ..."] | None = None,
         log_det: Float[np.ndarray, " events"] | None = None,

@@ -1,0 +1,58 @@
+"""What a ladder is fitted to and held against: events, or examples with their answers."""
+
+from dataclasses import replace
+from typing import Any
+
+from landmass.data import read as columns
+from landmass.data.builtin.examples import EXAMPLES
+from landmass.data.dataset import Dataset
+from landmass.data.door import read, read_like
+from landmass.data.examples import Examples, read_examples
+from landmass.data.images import Images
+from landmass.errors import DataError
+from landmass.ladder.rungs import Wanted, are_densities
+
+
+def read_events(X: Any, target: Any, families: Wanted) -> Dataset | Images | Examples:
+    """Events to fit densities to, or examples to fit predictors to.
+
+    Raises:
+        DataError: they cannot be modelled.
+    """
+    known = isinstance(X, Examples) or (isinstance(X, str) and X in EXAMPLES)
+    data = None if target is not None or known else read(X)
+    if data is None or (isinstance(data, Images) and data.labels and not are_densities(families)):
+        found = read_examples(X if data is None else data, target)
+        found.check_fit()
+        return found
+    if data.weight is not None:
+        raise DataError("a ladder's events have no weights, as not all of its families can honour them; give copies")
+    data.check_fit()
+    return data
+
+
+def like(test: Any, data: Dataset | Images | Examples) -> Dataset | Images | Examples:
+    """Test events as the training events are; named columns may come in another order.
+
+    Args:
+        test: in any form that they could have, or a pair of such and their answers.
+        data: the training events.
+
+    Raises:
+        DataError: their columns are others.
+    """
+    if isinstance(data, Examples):
+        events, answers = test if isinstance(test, tuple) and len(test) == 2 else (test, data.target)
+        return test if isinstance(test, Examples) else read_examples(events, answers)
+    if isinstance(data, Images):
+        return read_like(test, data.X.shape[1:])
+    return same_columns(columns.read(test), data)
+
+
+def same_columns(test: Dataset, data: Dataset) -> Dataset:
+    """Test events in the sample space of the training events; named columns may come in another order."""
+    names, found = data.schema.names, test.schema.names
+    if sorted(found) != sorted(names):
+        raise DataError(f"the test events have columns {found}, the others {names}; give them the same columns")
+    # Whole rows are enough for a mean.
+    return replace(test, X=test.X[:, [found.index(name) for name in names]], schema=data.schema, gaps="")

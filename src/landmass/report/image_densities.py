@@ -1,0 +1,164 @@
+"""The page of a ladder of densities of images: the ledger in bits, what each rung draws, likely and strange images."""
+
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from matplotlib.figure import Figure
+
+from landmass.evaluate.ledger import Ledger
+from landmass.ladder import Ladder
+from landmass.models.stack import Stack
+from landmass.report import sections, verdict
+from landmass.report.measures import Curve, Shown, curve_of
+from landmass.report.parts import Plate, paragraphs, plate_of
+from landmass.report.pictures import ACROSS, WIDTH, draw_image
+from landmass.report.style import Theme, signed, title
+
+Few = UInt8[np.ndarray, "_ height width channels"]
+"""Some images."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Seen(Shown):
+    """All that a report says of a ladder of densities of images.
+
+    Args:
+        shape: of an image: height, width, channels.
+        drawn: a few images that each rung draws, by its name.
+        held_out: test images; None for a run read back without them.
+        scores: their log-densities under the rung that answers for the ladder.
+    """
+
+    shape: tuple[int, int, int]
+    drawn: dict[str, Few]
+    held_out: Few | None
+    scores: Float[np.ndarray, " events"] | None
+
+
+def measure(ladder: Ladder) -> Seen:
+    """Measure what the page shows.
+
+    Args:
+        ladder: fitted, or read back.
+    """
+    rungs = ladder.rungs_
+    seed = np.random.RandomState(0)
+    at_hand = hasattr(ladder, "test_")
+    curves: dict[str, Curve | None] = {name: _curve(rung) for name, rung in rungs.items()}
+    return Seen(
+        ledger=ladder.ledger_,
+        last=list(rungs)[-1],
+        curves={name: curve for name, curve in curves.items() if curve is not None},
+        shape=ladder.last_.data_.schema.image.shape,
+        drawn={name: rung._draw(ACROSS, seed) for name, rung in rungs.items() if not isinstance(rung, Stack)},
+        held_out=ladder.test_.X if at_hand else None,
+        scores=ladder.test_scores_[list(rungs)[-1]] if at_hand else None,
+    )
+
+
+def _curve(rung: object) -> Curve | None:
+    return curve_of(getattr(rung, "history_", ()), 0.0, 0.0)
+
+
+def body(m: Seen, figures: Path) -> str:
+    """The page's HTML, its pictures written beside it.
+
+    Args:
+        m: what is measured.
+        figures: where the pictures go.
+    """
+    drawn = Plate(
+        "images",
+        draws,
+        "Images of the data, and images that each rung draws",
+        "A density can be asked for new events: what a rung draws shows what it believes.",
+    )
+    strange = Plate(
+        "strange",
+        likely,
+        f"Held-out images that the {title(m.last)} holds most and least likely",
+        f"Below each image its log-density under the {title(m.last)}, in nats. An even picture is likely under many "
+        "models, whatever it shows: likelihood alone is no measure of what is typical.",
+    )
+    return "\n".join(
+        [
+            f"<header><h1>{escape(m.ledger.data)}: where the probability is</h1>",
+            paragraphs(opening(m)),
+            "</header><main>",
+            paragraphs(verdict.troubles(m), "troubles"),
+            sections.ledger(m, "image", figures, f" {_bits(m.ledger)}"),
+            "<h2>What each rung believes</h2>",
+            plate_of(m, drawn, figures),
+            plate_of(m, strange, figures),
+            sections.learned(m, figures),
+            "</main>",
+            sections.footer("image"),
+        ]
+    )
+
+
+def opening(m: Seen) -> list[str]:
+    """What was fitted to what, and what came of it.
+
+    Args:
+        m: what is measured.
+    """
+    ledger = m.ledger
+    height, width, channels = m.shape
+    kind = "grey" if channels == 1 else "coloured"
+    best, first = ledger.rung(ledger.best), ledger.rungs[0]
+    said = []
+    if best.nats is not None:
+        said.append(
+            f"Validation prefers the {title(best.family)}, which scores {verdict.nats(best)} nats an image: "
+            f"{ledger.bits(best):.3f} bits for each of its {ledger.dimensions:,} numbers."
+        )
+    said += verdict.ratio(best, first, "image") if best.family != first.family else []
+    chose = "chose among them and then taught them too"
+    return [verdict.parts(m, f"{kind} images of {height}×{width} pixels", chose), *([" ".join(said)] if said else [])]
+
+
+def _bits(ledger: Ledger) -> str:
+    return (
+        f"Images are counted, not measured: each of their {ledger.dimensions:,} numbers is one of 256 values, and 8 "
+        "bits say it without any model."
+    )
+
+
+def draws(m: Seen, theme: Theme) -> Figure | None:
+    """A row of images of the data, where it is at hand, and one of each rung's draws."""
+    rows = {} if m.held_out is None else {"held-out images": m.held_out}
+    rows |= {f"drawn: {title(name)}": images for name, images in m.drawn.items()}
+    return _grid(m, rows, theme)
+
+
+def likely(m: Seen, theme: Theme) -> Figure | None:
+    """The likeliest and the strangest held-out images."""
+    if m.held_out is None or m.scores is None:
+        return None
+    order = np.argsort(-m.scores, kind="stable")
+    groups = {"likeliest": order[:ACROSS], "strangest": order[::-1][:ACROSS]}
+    said = {name: [signed(float(m.scores[i]), 1) for i in chosen] for name, chosen in groups.items()}
+    return _grid(m, {name: m.held_out[chosen] for name, chosen in groups.items()}, theme, said)
+
+
+def _grid(m: Seen, rows: dict[str, Few], theme: Theme, said: dict[str, list[str]] | None = None) -> Figure:
+    height, width, _ = m.shape
+    tall = min(WIDTH / ACROSS * height / width, 2.5) + (0.5 if said is None else 0.65)
+    figure = Figure(figsize=(WIDTH, tall * len(rows)), layout="constrained")
+    figure.set_layout_engine("constrained", w_pad=0.04, h_pad=0.04)
+    parts = np.atleast_1d(np.asarray(figure.subfigures(len(rows), 1, hspace=0.04)))
+    for part, (name, images) in zip(parts, rows.items(), strict=True):
+        part.suptitle(name, x=0.008, ha="left", fontsize=10.0)
+        grid = part.subplots(1, ACROSS, squeeze=False)[0]
+        for i, axes in enumerate(grid):
+            if i >= len(images):
+                axes.set_axis_off()
+                continue
+            draw_image(axes, images[i], theme)
+            if said is not None:
+                axes.set_xlabel(said[name][i], fontsize=7.5, color=theme.ink)
+    return figure
