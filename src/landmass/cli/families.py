@@ -6,16 +6,20 @@ from textwrap import fill
 
 import typer
 
-from landmass.catalog import CONDITIONALS, FAMILIES, family, name_of
+from landmass.catalog import CONDITIONALS, FAMILIES, KNOWN, OF_IMAGES, family, name_of
 from landmass.cli.settings import Setting, settings_of, spell
 from landmass.models.stack import Stack
 
 
 def list_families() -> None:
     """Print each family's name and purpose, from simple to rich."""
-    width = max(map(len, [*FAMILIES, *CONDITIONALS]))
+    width = max(map(len, KNOWN))
     for name in FAMILIES:
         typer.echo(f"{name:<{width}}  {_purpose(name)}")
+    typer.echo("\nOf images, beside the uniform box and the stack (`landmass fit PICTURES --families A,B`):\n")
+    for name in OF_IMAGES:
+        if name not in FAMILIES:
+            typer.echo(f"{name:<{width}}  {_purpose(name)}")
     typer.echo("\nTo predict a column or label (`landmass fit SOURCE --target NAME`):\n")
     for name in CONDITIONALS:
         typer.echo(f"{name:<{width}}  {_purpose(name)}")
