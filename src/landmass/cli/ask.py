@@ -31,8 +31,8 @@ from landmass.ladder import Ladder
 from landmass.store import read_json, refuse_existing, write_bytes
 from landmass.train.progress import histories
 
-TABLES = (".csv", ".parquet")
-"""Endings of the files that tables are written to."""
+TABLES, SHEETS = (".csv", ".parquet"), (".npz", ".png")
+"""Endings of the files that tables, and images, are written to."""
 
 
 def score(
@@ -94,9 +94,10 @@ def sample(run: Path, n: int, seed: int, rung: str | None, out: Path | None) -> 
         rung: the rung to ask; None asks the stack.
         out: the file.
     """
+    check_file(out, (*TABLES, *SHEETS))
     name, model = rung_of(load_run(run), rung)
     of_images = isinstance(model, DensityEstimator) and model.data_.schema.image is not None
-    check_file(out, (".npz", ".png") if of_images else TABLES)
+    check_file(out, SHEETS if of_images else TABLES)
     if of_images and out is None:
         raise SettingError("images have no form as text; say where they go: --out FILE.png (all in one) or FILE.npz")
     if not isinstance(model, DensityEstimator):
