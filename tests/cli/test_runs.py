@@ -239,7 +239,7 @@ def test_no_report_is_made_of_standard_input(call: Call, table_text: str):
 
 def test_hello_tells_the_puzzle_and_the_gaps(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     report_module(monkeypatch, lambda ladder, folder: folder / "report.html")
-    monkeypatch.setattr("landmass.cli.settings._names", lambda families: ["uniform_box", "gaussian"])
+    monkeypatch.setattr("landmass.cli.settings.names_of", lambda families: ["uniform_box", "gaussian"])
     answer = call("hello", "--n", "500")
     assert answer.code == 0
     assert answer.out.startswith("The land puzzle: 500 pairs of numbers")

@@ -41,7 +41,7 @@ def read(
     """
     if isinstance(source, Images):
         return source
-    if len(getattr(source, "shape", ())) in (3, 4):
+    if len(getattr(source, "shape", ())) in (3, 4) and getattr(source.dtype, "kind", "") in "iu":
         return from_array(source)
     is_path = isinstance(source, Path) or (isinstance(source, str) and source != "-" and source not in DATASETS)
     if is_path and holds_images(Path(source)):
