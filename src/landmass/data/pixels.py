@@ -85,8 +85,7 @@ class PixelInputs(msgspec.Struct, frozen=True, tag_field="inputs", tag="pixels",
 
     def golden(self, n: int) -> Float[np.ndarray, "events 1"]:
         """Numbers that stand for images of noise, which `of_golden` makes."""
-        few = n if math.prod(self.shape) < 1_000_000 else 1
-        return np.arange(few, dtype=np.float64)[:, None]
+        return seeds(n, self.shape)
 
     def of_golden(self, rows: Float[np.ndarray, "events 1"]) -> Pixels:
         """Images of noise."""
@@ -129,11 +128,17 @@ class PixelSpace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def golden(self, n: int) -> HostEvents:
         """Numbers that stand for images of noise, which `of_golden` makes."""
-        return np.arange(n, dtype=np.float64)[:, None]
+        return seeds(n, self.image.shape)
 
     def of_golden(self, rows: HostEvents) -> Pixels:
         """Images of noise."""
         return noise(rows, self.image.shape)
+
+
+def seeds(n: int, shape: tuple[int, int, int]) -> Float[np.ndarray, "events 1"]:
+    """Numbers that stand for images of noise: as many as are asked for, or one where images are large."""
+    few = n if math.prod(shape) < 1_000_000 else 1
+    return np.arange(few, dtype=np.float64)[:, None]
 
 
 def noise(rows: Float[np.ndarray, "events 1"], shape: tuple[int, int, int]) -> Pixels:

@@ -12,15 +12,13 @@ import numpy as np
 from landmass.core.distributions import Mixture
 from landmass.core.heads import AnyHead
 from landmass.data.examples import Inputs
+from landmass.data.pixels import MOST_NUMBERS
 from landmass.errors import SettingError, StoreError
 from landmass.nn.base import blank
 from landmass.nn.network import AnyLayer, shapes
 from landmass.store import read_arrays
 from landmass.train.conditional import members, outputs
 from landmass.train.trees import filled
-
-# The most numbers of one event: a larger one was never fitted.
-MOST_NUMBERS = 100_000_000
 
 
 class SavedNetwork(msgspec.Struct, forbid_unknown_fields=True):

@@ -14,7 +14,7 @@ from landmass.models.stack import Stack
 from landmass.report import sections, verdict
 from landmass.report.measures import Curve, Shown, curve_of
 from landmass.report.parts import Plate, paragraphs, plate_of
-from landmass.report.pictures import ACROSS, WIDTH, draw_image
+from landmass.report.pictures import ACROSS, grid
 from landmass.report.style import Theme, signed, title
 
 Few = UInt8[np.ndarray, "_ height width channels"]
@@ -130,35 +130,17 @@ def _bits(ledger: Ledger) -> str:
 
 def draws(m: Seen, theme: Theme) -> Figure | None:
     """A row of images of the data, where it is at hand, and one of each rung's draws."""
-    rows = {} if m.held_out is None else {"held-out images": m.held_out}
+    rows = {} if m.held_out is None else {"held-out images": m.held_out[:ACROSS]}
     rows |= {f"drawn: {title(name)}": images for name, images in m.drawn.items()}
-    return _grid(m, rows, theme)
+    return grid({name: [(image, "", False) for image in images] for name, images in rows.items()}, theme, room=0.5)
 
 
 def likely(m: Seen, theme: Theme) -> Figure | None:
     """The likeliest and the strangest held-out images."""
-    if m.held_out is None or m.scores is None:
+    X, scores = m.held_out, m.scores
+    if X is None or scores is None:
         return None
-    order = np.argsort(-m.scores, kind="stable")
+    order = np.argsort(-scores, kind="stable")
     groups = {"likeliest": order[:ACROSS], "strangest": order[::-1][:ACROSS]}
-    said = {name: [signed(float(m.scores[i]), 1) for i in chosen] for name, chosen in groups.items()}
-    return _grid(m, {name: m.held_out[chosen] for name, chosen in groups.items()}, theme, said)
-
-
-def _grid(m: Seen, rows: dict[str, Few], theme: Theme, said: dict[str, list[str]] | None = None) -> Figure:
-    height, width, _ = m.shape
-    tall = min(WIDTH / ACROSS * height / width, 2.5) + (0.5 if said is None else 0.65)
-    figure = Figure(figsize=(WIDTH, tall * len(rows)), layout="constrained")
-    figure.set_layout_engine("constrained", w_pad=0.04, h_pad=0.04)
-    parts = np.atleast_1d(np.asarray(figure.subfigures(len(rows), 1, hspace=0.04)))
-    for part, (name, images) in zip(parts, rows.items(), strict=True):
-        part.suptitle(name, x=0.008, ha="left", fontsize=10.0)
-        grid = part.subplots(1, ACROSS, squeeze=False)[0]
-        for i, axes in enumerate(grid):
-            if i >= len(images):
-                axes.set_axis_off()
-                continue
-            draw_image(axes, images[i], theme)
-            if said is not None:
-                axes.set_xlabel(said[name][i], fontsize=7.5, color=theme.ink)
-    return figure
+    rows = {name: [(X[i], signed(float(scores[i]), 1), False) for i in chosen] for name, chosen in groups.items()}
+    return grid(rows, theme, room=0.65)

@@ -1,5 +1,7 @@
 """A grid of held-out images with what is said of them: where the predictor is sure, wrong, or cannot tell."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from jaxtyping import Int, UInt8
 from matplotlib.axes import Axes
@@ -7,6 +9,9 @@ from matplotlib.figure import Figure
 
 from landmass.report.answers import Answered, Classified, Estimated
 from landmass.report.style import Theme, general, shown
+
+Pixels = UInt8[np.ndarray, "height width channels"]
+"""One image."""
 
 WIDTH = 10.0
 
@@ -22,19 +27,30 @@ def images(m: Answered, theme: Theme) -> Figure | None:
     rows = chosen_images(m)
     if m.images is None or not rows:
         return None
-    height, width = m.images.X.shape[1:3]
-    tall = min(WIDTH / ACROSS * height / width, 2.5) + 0.75
+    X = m.images.X
+    return grid({name: [(X[i], *_said(m, int(i))) for i in chosen] for name, chosen in rows.items()}, theme, room=0.75)
+
+
+def grid(rows: Mapping[str, Sequence[tuple[Pixels, str, bool]]], theme: Theme, room: float) -> Figure:
+    """Rows of images.
+
+    Args:
+        rows: images by the title of their row, each with what stands below it, and whether that stands out.
+        theme: the page's face.
+        room: for the words of a row, in inches.
+    """
+    height, width = next(iter(rows.values()))[0][0].shape[:2]
+    tall = min(WIDTH / ACROSS * height / width, 2.5) + room
     figure = Figure(figsize=(WIDTH, tall * len(rows)), layout="constrained")
     figure.set_layout_engine("constrained", w_pad=0.04, h_pad=0.04)
     parts = np.atleast_1d(np.asarray(figure.subfigures(len(rows), 1, hspace=0.04)))
-    for part, (title, chosen) in zip(parts, rows.items(), strict=True):
+    for part, (title, shown_there) in zip(parts, rows.items(), strict=True):
         part.suptitle(title, x=0.008, ha="left", fontsize=10.0)
-        grid = part.subplots(1, ACROSS, squeeze=False)[0]
-        for axes, i in zip(grid, chosen, strict=False):
-            draw_image(axes, m.images.X[i], theme)
-            said, is_wrong = _said(m, int(i))
-            axes.set_xlabel(said, fontsize=7.5, color=theme.second if is_wrong else theme.ink, linespacing=1.25)
-        for axes in grid[len(chosen) :]:
+        places = part.subplots(1, ACROSS, squeeze=False)[0]
+        for axes, (pixels, said, stands_out) in zip(places, shown_there, strict=False):
+            _draw_image(axes, pixels, theme)
+            axes.set_xlabel(said, fontsize=7.5, color=theme.second if stands_out else theme.ink, linespacing=1.25)
+        for axes in places[len(shown_there) :]:
             axes.set_axis_off()
     return figure
 
@@ -65,14 +81,7 @@ def chosen_images(m: Answered) -> dict[str, Int[np.ndarray, " few"]]:
     return {title: those[:ACROSS] for title, those in groups.items() if len(those)}
 
 
-def draw_image(axes: Axes, pixels: UInt8[np.ndarray, "height width channels"], theme: Theme) -> None:
-    """Draw an image.
-
-    Args:
-        axes: where.
-        pixels: grey or coloured.
-        theme: the page's face.
-    """
+def _draw_image(axes: Axes, pixels: Pixels, theme: Theme) -> None:
     grey = pixels.shape[-1] == 1
     sharp = "nearest" if max(pixels.shape[:2]) <= SMALL else "antialiased"
     axes.imshow(pixels[..., 0] if grey else pixels, cmap="gray", vmin=0, vmax=255, interpolation=sharp)
