@@ -17,6 +17,7 @@ _DENSITIES = {
 _OF_IMAGES = {
     "UniformBox": "landmass.models.uniform_box",
     "Independent": "landmass.models.independent",
+    "VAE": "landmass.models.vae",
     "Stack": "landmass.models.stack",
 }
 

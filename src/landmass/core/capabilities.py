@@ -59,9 +59,28 @@ class AbstractDensity(AbstractModel):
 class AbstractBound(AbstractModel):
     """A distribution of which only a lower bound on the log-density is known."""
 
+    @property
+    def draws(self) -> int:
+        """By how many draws a log-density is bounded unless others are asked for."""
+        return 1
+
     @abstractmethod
     def log_prob_bound(self, x: Array, key: Key, context: Context = None) -> Scalar:
-        """A random number whose expectation is at most log p(x)."""
+        """The log of a random number whose expectation is at most p(x): in expectation at most log p(x)."""
+
+    def log_weights_of(self, x: Array, keys: Key, n: int) -> Float[Array, "events n"]:
+        """Such logs for many events, `n` for each; overridden where there is a faster way than one by one.
+
+        Args:
+            x: events, shape (events, …).
+            keys: one an event.
+            n: how many to draw.
+        """
+
+        def each(one: Array, key: Key) -> Float[Array, " n"]:
+            return jax.vmap(lambda own: self.log_prob_bound(one, own))(jax.random.split(key, n))
+
+        return jax.vmap(each)(x, keys)
 
 
 class AbstractEstimate(AbstractModel):

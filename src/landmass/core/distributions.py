@@ -127,31 +127,39 @@ class UniformBytes(AbstractDensity):
 
     Args:
         shape: of an event.
+        levels: values that a byte may take: all of them, or 0 and 255 alone.
     """
 
     shape: tuple[int, ...] = eqx.field(static=True)
+    levels: int = eqx.field(static=True, default=256)
 
     def log_prob(self, x: UInt8[Array, "..."], context: Context = None) -> Scalar:
-        return jnp.full((), -math.prod(self.shape) * math.log(256.0))
+        return jnp.full((), -math.prod(self.shape) * math.log(self.levels))
 
     def sample(self, key: Key, context: Context = None) -> UInt8[Array, "..."]:
-        return jax.random.bits(key, self.shape, jnp.uint8)
+        bits = jax.random.bits(key, self.shape, jnp.uint8)
+        return bits if self.levels == 256 else jnp.where(bits >= 128, jnp.uint8(255), jnp.uint8(0))
 
 
 class ByteFrequencies(AbstractDensity):
     """Independent bytes, each with its own probabilities; the base measure is counting.
 
     Args:
-        table: log-probability of each value of each byte, shape (*event, 256).
+        table: log-probability of each value of each byte, shape (*event, 256); or of 0 and 255, shape (*event, 2).
     """
 
-    table: Float[Array, "*event 256"]
+    table: Float[Array, "*event levels"]
 
     def log_prob(self, x: UInt8[Array, "*event"], context: Context = None) -> Scalar:
-        return jnp.take_along_axis(self.table, x[..., None].astype(jnp.int32), axis=-1).sum()
+        index = x.astype(jnp.int32) // self._step
+        return jnp.take_along_axis(self.table, index[..., None], axis=-1).sum()
 
     def sample(self, key: Key, context: Context = None) -> UInt8[Array, "*event"]:
-        return jax.random.categorical(key, self.table).astype(jnp.uint8)
+        return (jax.random.categorical(key, self.table) * self._step).astype(jnp.uint8)
+
+    @property
+    def _step(self) -> int:
+        return 255 // (self.table.shape[-1] - 1)
 
 
 class Mixture(AbstractDensity):

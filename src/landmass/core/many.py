@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Array, Float, Shaped
 from scipy.special import logsumexp
 
-from landmass.core.capabilities import AbstractDensity
+from landmass.core.bounds import FEW_EVENTS, bound
+from landmass.core.capabilities import AbstractBound, AbstractDensity, AbstractModel
 from landmass.core.distributions import Blend, Mixture
 from landmass.types import Key, LogDensities
 
@@ -26,17 +27,19 @@ LARGE = 1_000
 
 
 def log_prob(
-    model: AbstractDensity,
+    model: AbstractDensity | AbstractBound,
     Z: Shaped[np.ndarray, "events ..."],
     context: Shaped[np.ndarray, "events ..."] | None = None,
 ) -> LogDensities:
-    """Log-densities of coordinates, in float64.
+    """Log-densities of coordinates, or bounds on them, in float64.
 
     Args:
-        model: the density.
+        model: the density, or what is bounded.
         Z: coordinates of events, in its space.
         context: what each event is given; None for a density that needs nothing.
     """
+    if isinstance(model, AbstractBound):
+        return bound(model, Z, model.draws)[0]
     if context is not None:
         return in_blocks(_given, model, Z, context).astype(np.float64)
     if isinstance(model, Blend):
@@ -55,11 +58,11 @@ def log_prob(
     return found
 
 
-def draw(model: AbstractDensity, n: int, random_state: np.random.RandomState) -> Shaped[np.ndarray, "events ..."]:
+def draw(model: AbstractModel, n: int, random_state: np.random.RandomState) -> Shaped[np.ndarray, "events ..."]:
     """Draw events.
 
     Args:
-        model: the density.
+        model: the distribution.
         n: how many.
         random_state: source of all randomness.
     """
@@ -74,7 +77,9 @@ def draw(model: AbstractDensity, n: int, random_state: np.random.RandomState) ->
         log_weights = model.log_weights
     else:
         key = jax.random.key(random_state.randint(2**31 - 1))
-        blocks = [np.asarray(_draw_block(model, jax.random.fold_in(key, i))) for i in range(-(-n // ROWS))]
+        # Networks take their time for each event.
+        rows = FEW_EVENTS if isinstance(model, AbstractBound) else ROWS
+        blocks = [np.asarray(_draw_block(model, jax.random.fold_in(key, i), rows)) for i in range(-(-n // rows))]
         return np.concatenate(blocks)[:n]
     weights = np.exp(np.asarray(jax.nn.log_softmax(log_weights), np.float64))
     counts = random_state.multinomial(n, weights / weights.sum())
@@ -88,7 +93,7 @@ def _is_large(model: Mixture) -> bool:
 
 
 def in_blocks(
-    ask: Callable[..., Array], model: Any, *rows: Shaped[np.ndarray, "events ..."]
+    ask: Callable[..., Array], model: Any, *rows: Shaped[np.ndarray, "events ..."], at_once: int = ROWS_AT_ONCE
 ) -> Shaped[np.ndarray, "events ..."]:
     """Ask a model about many events, in blocks of few shapes, so that little is compiled.
 
@@ -96,21 +101,22 @@ def in_blocks(
         ask: of the model and of some events, an array with a row each; defined at module level.
         model: the model.
         rows: what the events are, one or more arrays.
+        at_once: rows that are asked about at a time.
     """
     n = len(rows[0])
-    size = ROWS if n > ROWS_AT_ONCE else ROWS_AT_ONCE
+    size = ROWS if n > at_once else at_once
     found = []
     for start in range(0, max(n, 1), size):
         block = [each[start : start + size] for each in rows]
         short = size - len(block[0])
         filled = [np.pad(each, ((0, short), *[(0, 0)] * (each.ndim - 1))) for each in block]
-        found.append(np.asarray(_ask_block(ask, model, *map(jnp.asarray, filled)))[: size - short])
+        found.append(np.asarray(_ask_block(ask, at_once, model, *map(jnp.asarray, filled)))[: size - short])
     return np.concatenate(found)
 
 
 @eqx.filter_jit
-def _ask_block(ask: Callable[..., Array], model: Any, *rows: Array) -> Array:
-    few = [each.reshape(-1, ROWS_AT_ONCE, *each.shape[1:]) for each in rows]
+def _ask_block(ask: Callable[..., Array], at_once: int, model: Any, *rows: Array) -> Array:
+    few = [each.reshape(-1, at_once, *each.shape[1:]) for each in rows]
     found = jax.lax.map(lambda each: ask(model, *each), few)
     return found.reshape(-1, *found.shape[2:])
 
@@ -120,8 +126,8 @@ def _given(model: AbstractDensity, z: Array, context: Array) -> Array:
 
 
 @eqx.filter_jit
-def _draw_block(model: AbstractDensity, key: Key) -> Shaped[Array, "rows ..."]:
-    return model.samples(key, ROWS)
+def _draw_block(model: AbstractModel, key: Key, rows: int) -> Shaped[Array, "rows ..."]:
+    return model.samples(key, rows)
 
 
 @eqx.filter_jit

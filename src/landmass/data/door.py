@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from landmass.data import read as columns
+from landmass.data.binary import Binary, as_binary
 from landmass.data.builtin import DATASETS
 from landmass.data.dataset import Dataset
 from landmass.data.images import Images, from_array, holds_images, read_images
@@ -19,6 +20,7 @@ def read(
     schema: Schema | None = None,
     size: int | tuple[int, int] | None = None,
     grey: bool | None = None,
+    binary: Binary | None = None,
 ) -> Dataset | Images:
     """Read events from whatever holds them.
 
@@ -32,6 +34,8 @@ def read(
         schema: the sample space, where the default (real columns) is not meant.
         size: height and width to bring all pictures to; one number makes squares.
         grey: whether to make all pictures grey; None does so if all are.
+        binary: how images become black and white: `threshold` cuts at half, `draw` draws each pixel with the
+            probability that its grey says, anew for each step of a training and once for a score; None leaves them.
 
     Returns:
         A `Dataset`, or `Images`.
@@ -39,6 +43,15 @@ def read(
     Raises:
         DataError: there is nothing to read, or it cannot be modelled; names column, value and remedy.
     """
+    if (images := _images(source, size, grey)) is not None:
+        return images if binary is None else as_binary(images, binary)
+    if size is not None or grey is not None or binary is not None:
+        raise SettingError("size, grey and binary are for pictures; leave them out")
+    return columns.read(source, n=n, seed=seed, schema=schema)
+
+
+def _images(source: Any, size: int | tuple[int, int] | None, grey: bool | None) -> Images | None:
+    """The images that a source holds; None if it holds none."""
     if isinstance(source, Images):
         return source
     if len(getattr(source, "shape", ())) in (3, 4) and getattr(source.dtype, "kind", "") in "iu":
@@ -46,9 +59,7 @@ def read(
     is_path = isinstance(source, Path) or (isinstance(source, str) and source != "-" and source not in DATASETS)
     if is_path and holds_images(Path(source)):
         return read_images(Path(source), size=size, grey=grey)
-    if size is not None or grey is not None:
-        raise SettingError("size and grey are for pictures; leave them out")
-    return columns.read(source, n=n, seed=seed, schema=schema)
+    return None
 
 
 def read_like(source: Any, shape: tuple[int, int, int]) -> Images:

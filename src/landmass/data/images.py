@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from jaxtyping import Float, Shaped, UInt8
@@ -65,6 +65,7 @@ class Images:
         notes: what the reader left out or changed, in sentences.
         size: height and width that the images were resized to; None if they came so. New images are treated alike.
         files: the pictures' places in their folder; empty where they came otherwise.
+        binary: whether events are black and white: bytes of 0 and 255, or `draw`n with the probability that grey says.
     """
 
     entropy: ClassVar[None] = None
@@ -78,6 +79,7 @@ class Images:
     notes: tuple[str, ...] = ()
     size: tuple[int, int] | None = None
     files: tuple[str, ...] = ()
+    binary: Literal["no", "yes", "draw"] = "no"
 
     def __post_init__(self) -> None:
         for name, values in self.labels.items():
@@ -96,7 +98,7 @@ class Images:
     @property
     def schema(self) -> Schema:
         """The sample space."""
-        return Schema.of_images(*self.X.shape[1:])
+        return Schema.of_images(*self.X.shape[1:], levels=256 if self.binary == "no" else 2)
 
     @property
     def unit(self) -> str:

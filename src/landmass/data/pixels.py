@@ -124,7 +124,7 @@ class PixelSpace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def box(self, margin: float) -> UniformBytes:
         """All images alike; there is nothing beyond them to widen."""
-        return UniformBytes(self.image.shape)
+        return UniformBytes(self.image.shape, self.image.levels)
 
     def golden(self, n: int) -> HostEvents:
         """Numbers that stand for images of noise, which `of_golden` makes."""
@@ -132,7 +132,8 @@ class PixelSpace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def of_golden(self, rows: HostEvents) -> Pixels:
         """Images of noise."""
-        return noise(rows, self.image.shape)
+        found = noise(rows, self.image.shape)
+        return found if self.image.levels == 256 else np.where(found >= 128, np.uint8(255), np.uint8(0))
 
 
 def seeds(n: int, shape: tuple[int, int, int]) -> Float[np.ndarray, "events 1"]:

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
@@ -72,11 +73,13 @@ class Image(Column, frozen=True, kw_only=True, tag="image"):
         height: in pixels.
         width: in pixels.
         channels: numbers a pixel: 1 is grey, 3 are red, green and blue.
+        levels: values that a byte may take: 256, or 2 where it is 0 or 255.
     """
 
     height: int
     width: int
     channels: int
+    levels: Literal[2, 256] = 256
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -116,9 +119,9 @@ class Schema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return len(self.columns) if self.image is None else math.prod(self.image.shape)
 
     @classmethod
-    def of_images(cls, height: int, width: int, channels: int) -> "Schema":
+    def of_images(cls, height: int, width: int, channels: int, levels: Literal[2, 256] = 256) -> "Schema":
         """The schema of images of a size."""
-        return cls((Image(name="image", height=height, width=width, channels=channels),))
+        return cls((Image(name="image", height=height, width=width, channels=channels, levels=levels),))
 
     @classmethod
     def real(cls, names: Sequence[str]) -> "Schema":

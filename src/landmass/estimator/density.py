@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from landmass.data.batches import held_back
+from landmass.data.binary import events_of
 from landmass.data.dataset import Dataset
 from landmass.data.door import read as read_any
 from landmass.data.door import read_like
@@ -168,7 +169,7 @@ class DensityEstimator(DensityMixin, Estimator, ABC):
         """Events to score: the columns that the fit saw, found by name in a table and by place in an array."""
         schema = self.data_.schema
         if schema.image is not None:
-            return read_like(X, schema.image.shape)
+            return events_of(read_like(X, schema.image.shape), schema.image.levels)
         data = read(X)
         if data.gaps:
             raise DataError(f"{data.gaps}: a score is owed for every row; fill these cells, or remove their rows")

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from landmass.core.capabilities import AbstractDensity, Likelihood, likelihood
 from landmass.core.distributions import Blend, Columnwise
 from landmass.core.many import draw, log_prob
+from landmass.data.binary import drawn
 from landmass.data.dataset import Dataset
 from landmass.data.images import Images
 from landmass.data.pieces import Pieces
@@ -97,7 +98,8 @@ class LearnedEstimator(DensityEstimator, ABC):
             else Space.fit_blocks(train.schema, train.blocks(), self._onto_line)
         )
         self._check_space(self.space_)
-        z, held_out = (coordinates(self.space_, part) for part in (train, validation))
+        settled = drawn(validation) if isinstance(validation, Images) else validation
+        z, held_out = (coordinates(self.space_, part) for part in (train, settled))
         listen(Progress("started"))
         try:
             learner = self._learner(self.space_, z)

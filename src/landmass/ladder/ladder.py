@@ -45,12 +45,13 @@ class Ladder(DensityMixin, BaseEstimator):
     """Several densities, or several predictors, on one split of the data, from simple to rich, in one ledger.
 
     The data is split once: 0.8 to train, 0.1 to choose on, 0.1 to report on; or 0.9 and 0.1 where the test events
-    are given apart. Of densities the last rung is a stack of all others, and it answers for the ladder. Of predictors
-    the first rung is told nothing of an event, and the one that validation prefers answers for the ladder.
+    are given apart. Of densities the last rung is a stack of all others that are exact, and it answers for the ladder
+    unless validation prefers a bound. Of predictors the first rung is told nothing of an event, and the one that
+    validation prefers answers for the ladder.
 
     Args:
-        families: names or estimators, or estimators by the names of their rungs; None takes every family of densities,
-            or a linear predictor and one that suits the events.
+        families: names or estimators, or estimators by the names of their rungs; None takes the usual densities, or a
+            linear predictor and one that suits the events.
         random_state: seed of the split and of every fit.
 
     Example:
@@ -192,10 +193,19 @@ class Ladder(DensityMixin, BaseEstimator):
         return self.last_.sample(n_samples, random_state=random_state)
 
     @property
-    def last_(self) -> Any:
-        """The rung that answers for the ladder: the stack, or the only rung there is; of predictors the best one."""
+    def answering_(self) -> str:
+        """The name of the rung that answers for the ladder: the stack, unless a rung that cannot be stacked is best.
+
+        Of predictors, and where there is no stack, the best one answers.
+        """
         check_is_fitted(self, "rungs_")
-        return list(self.rungs_.values())[-1] if self.target_ is None else self.rungs_[self.best_]
+        stacked = "stack" in self.rungs_ and self.rungs_[self.best_].likelihood_ == "exact"
+        return "stack" if stacked else self.best_
+
+    @property
+    def last_(self) -> Any:
+        """The rung that answers for the ladder."""
+        return self.rungs_[self.answering_]
 
     def names_for(self, data: Dataset | Images | Examples) -> list[str]:
         """The names of the rungs that a fit to some data will have, from simple to rich."""
@@ -305,18 +315,19 @@ class Ladder(DensityMixin, BaseEstimator):
         return found.hexdigest()
 
     def _stack(self, scores: dict[str, LogDensities], seconds: dict[str, float], listen: Listener) -> None:
-        if len(self.rungs_) < 2:
+        exact = {name: rung for name, rung in self.rungs_.items() if rung.likelihood_ == "exact"}
+        if len(exact) < 2:
             return
         began = time.perf_counter()
-        stack = Stack.of(self.rungs_, scores, self.validation_.copies())
-        each = np.column_stack([self.test_scores_[name] for name in self.rungs_])
+        stack = Stack.of(exact, scores, self.validation_.copies())
+        each = np.column_stack([self.test_scores_[name] for name in exact])
         self.rungs_["stack"], self.test_scores_["stack"] = stack, mixture_log_prob(each, stack.weights_)
         seconds["stack"] = time.perf_counter() - began
         listen(Progress("finished", "stack", seconds=seconds["stack"]))
 
     def _ledger(self, data: Dataset | Images | Examples, seconds: dict[str, float]) -> Ledger:
-        weights = self.rungs_["stack"].parameters_["weights"] if "stack" in self.rungs_ else ()
-        weight = dict(zip(self.rungs_, np.asarray(weights).tolist(), strict=False))
+        stack = self.rungs_.get("stack")
+        weight = {} if stack is None else dict(zip(stack.parts_, stack.weights_.tolist(), strict=True))
         lines, below, copies = [], None, self.test_.copies()
         told = next(iter(self.rungs_.values())).inputs_.notes if isinstance(data, Examples) else data.repeats()
         for name, rung in self.rungs_.items():

@@ -37,16 +37,16 @@ class Independent(SelectingEstimator):
         return Selection(lambda: in_order(self._candidates(space), give_up=1), setting="smoothing")
 
     def _candidates(self, space: Any) -> Iterator[tuple[float, Learner]]:
-        none = jnp.zeros((*space.image.shape, 256))
+        none = jnp.zeros((*space.image.shape, space.image.levels))
         for smoothing in SMOOTHINGS if self.smoothing is None else (self.smoothing,):
             yield smoothing, closed_form(Counted(none, jnp.float32(smoothing)), _count, _frequencies)
 
     def _empty(self, space: Any, sizes: Mapping[str, int]) -> AbstractDensity:
-        return ByteFrequencies(jnp.zeros((*space.image.shape, 256)))
+        return ByteFrequencies(jnp.zeros((*space.image.shape, space.image.levels)))
 
     @property
     def parameters_(self) -> Mapping[str, np.ndarray]:
-        """`probabilities`: of each value of each number, shape (height, width, channels, 256)."""
+        """`probabilities`: of each value of each number, shape (height, width, channels, levels)."""
         return {"probabilities": np.exp(np.asarray(self.model_.table, np.float64))}
 
     def check_settings(self) -> None:
@@ -57,11 +57,16 @@ class Independent(SelectingEstimator):
 class Counted(NamedTuple):
     """How often each number had each value, and what each is given besides."""
 
-    counts: Float[Array, "height width channels 256"]
+    counts: Float[Array, "height width channels levels"]
     smoothing: Scalar
 
 
 def _count(seen: Counted, x: UInt8[Array, "block height width channels"], weight: Float[Array, " block"]) -> Counted:
+    if seen.counts.shape[-1] == 2:
+        # Pixels that are yet to be drawn count as often as they will be white.
+        white = jnp.tensordot(weight, x / jnp.float32(255.0), axes=1)
+        counts = seen.counts + jnp.stack([weight.sum() - white, white], axis=-1)
+        return Counted(counts, seen.smoothing)
     height, width, channels = jnp.indices(x.shape[1:], sparse=True)
     places = height[None], width[None], channels[None], x
     return Counted(seen.counts.at[places].add(weight[:, None, None, None]), seen.smoothing)

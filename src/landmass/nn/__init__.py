@@ -7,23 +7,23 @@ from landmass.nn.layers import (
     Conv,
     Dense,
     Dropout,
-    Flatten,
     GlobalMean,
     GroupNorm,
     Ignore,
     LayerNorm,
-    PixelShuffle,
     Pool,
     Standardise,
     Waves,
 )
 from landmass.nn.network import Residual
+from landmass.nn.shaping import Crop, Flatten, PixelShuffle, Reshape
 
 __all__ = [
     "Activation",
     "Attention",
     "BatchNorm",
     "Conv",
+    "Crop",
     "Dense",
     "Dropout",
     "Flatten",
@@ -33,6 +33,7 @@ __all__ = [
     "LayerNorm",
     "PixelShuffle",
     "Pool",
+    "Reshape",
     "Residual",
     "Standardise",
     "Waves",

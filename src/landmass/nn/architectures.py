@@ -1,12 +1,18 @@
 """Architectures by name: layers for events of a shape."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from landmass.errors import SettingError
 from landmass.nn.base import Layer, Shape
-from landmass.nn.layers import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, GlobalMean, Ignore, Waves
+from landmass.nn.layers import Activation, BatchNorm, Conv, Dense, Dropout, GlobalMean, Ignore, Waves
 from landmass.nn.network import AnyLayer, Residual
+from landmass.nn.shaping import Crop, Flatten, PixelShuffle, Reshape
+
+
+# Numbers a part of an event that a layer gives by itself, and numbers that more are made of.
+MANY_NUMBERS, FEATURES = 16, 8
 
 
 class Sizes(NamedTuple):
@@ -74,6 +80,41 @@ def by_name(name: str | None, shape: Shape, outputs: int, given: Mapping[str, An
     name = name or ("cnn" if len(shape) == 3 else "mlp")
     # Before it has learned, a network says nearly the same of every event.
     return (*ARCHITECTURES[name](shape, Sizes.suiting(name, shape, given)), Dense(outputs, gain=0.1))
+
+
+def decoder_by_name(name: str, shape: Shape, numbers: int, given: Mapping[str, Any]) -> tuple[Layer, ...]:
+    """The layers from a code back to an event, an architecture's mirror image.
+
+    Args:
+        name: `linear`, `mlp` or `cnn`.
+        shape: of one event.
+        numbers: that come out for each part of an event.
+        given: as in `by_name`.
+    """
+    sizes = Sizes.suiting(name, shape, given)
+    if name == "cnn":
+        return (*_enlarging(shape, sizes), Dense(shape[-1] * numbers, gain=0.1))
+    hidden = [] if name == "linear" else _mlp((1,), sizes)
+    if numbers <= MANY_NUMBERS:
+        return (*hidden, Dense(math.prod(shape) * numbers, gain=0.1))
+    # So many numbers a part are made of a few, alike for all parts.
+    few = Dense(math.prod(shape) * FEATURES), Reshape((math.prod(shape), FEATURES)), sizes.activation
+    return (*hidden, *few, Dense(numbers, gain=0.1))
+
+
+def _enlarging(shape: Shape, sizes: Sizes) -> list[AnyLayer]:
+    """From a code to an image of as many channels as the first layer of `cnn` has, twice as large block by block."""
+    _check_halvings(shape, sizes.depth)
+    sides = [shape[:2]]
+    for _ in range(sizes.depth):
+        sides.append((-(-sides[-1][0] // 2), -(-sides[-1][1] // 2)))
+    channels = [sizes.hidden * 2 ** max(block, 0) for block in range(-1, sizes.depth)]
+    *larger, (height, width) = sides
+    layers: list[AnyLayer] = [Dense(height * width * channels[-1]), Reshape((height, width, channels[-1]))]
+    layers += sizes.between
+    for (high, wide), now in zip(reversed(larger), reversed(channels[:-1]), strict=True):
+        layers += [Conv(4 * now, bias=not sizes.batch_norm), PixelShuffle(), Crop(high, wide), *sizes.between]
+    return [*layers, *sizes.conv(sizes.hidden), *sizes.dropped]
 
 
 def _constant(shape: Shape, sizes: Sizes) -> list[AnyLayer]:

@@ -301,17 +301,6 @@ class GlobalMean(Layer, frozen=True, tag="global_mean"):
         return x.mean((1, 2)), running
 
 
-class Flatten(Layer, frozen=True, tag="flatten"):
-    """All numbers of an event in one row."""
-
-    def shape(self, shape: Shape) -> Shape:
-        return (math.prod(shape),)
-
-    def __call__(self, weights: Tree, running: Tree, x: Batch, key: Key | None) -> tuple[Batch, Tree]:
-        # Each pixel's channels stay together.
-        return jnp.moveaxis(x, 0, -2).reshape(-1, x.shape[-1]), running
-
-
 class Ignore(Layer, frozen=True, tag="ignore"):
     """Nothing of an event: what follows says the same of all."""
 
@@ -320,32 +309,6 @@ class Ignore(Layer, frozen=True, tag="ignore"):
 
     def __call__(self, weights: Tree, running: Tree, x: Batch, key: Key | None) -> tuple[Batch, Tree]:
         return jnp.zeros((0, x.shape[-1])), running
-
-
-class PixelShuffle(Layer, frozen=True, tag="pixel_shuffle"):
-    """Makes an image larger: the channels of a pixel become a square of pixels.
-
-    Args:
-        factor: side of the squares; a pixel has a multiple of its square in channels.
-
-    Source: Shi, Caballero, Huszár, Totz, Aitken, Bishop, Rueckert & Wang 2016.
-    """
-
-    factor: int = 2
-
-    def shape(self, shape: Shape) -> Shape:
-        height, width, channels = image_shape(self, shape)
-        if channels % self.factor**2:
-            raise SettingError(
-                f"{channels} channels do not make squares of {self.factor} pixels; give a multiple of {self.factor**2}"
-            )
-        return height * self.factor, width * self.factor, channels // self.factor**2
-
-    def __call__(self, weights: Tree, running: Tree, x: Batch, key: Key | None) -> tuple[Batch, Tree]:
-        channels, height, width, events = x.shape
-        squares = x.reshape(channels // self.factor**2, self.factor, self.factor, height, width, events)
-        larger = height * self.factor, width * self.factor
-        return squares.transpose(0, 3, 1, 4, 2, 5).reshape(-1, *larger, events), running
 
 
 class Attention(Layer, frozen=True, tag="attention"):

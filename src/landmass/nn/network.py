@@ -16,16 +16,15 @@ from landmass.nn.layers import (
     Conv,
     Dense,
     Dropout,
-    Flatten,
     GlobalMean,
     GroupNorm,
     Ignore,
     LayerNorm,
-    PixelShuffle,
     Pool,
     Standardise,
     Waves,
 )
+from landmass.nn.shaping import Crop, Flatten, PixelShuffle, Reshape
 from landmass.types import Key, Tree
 
 
@@ -88,6 +87,8 @@ AnyLayer = (
     | Pool
     | GlobalMean
     | Flatten
+    | Reshape
+    | Crop
     | Ignore
     | PixelShuffle
     | Attention

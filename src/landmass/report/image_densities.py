@@ -50,12 +50,12 @@ def measure(ladder: Ladder) -> Seen:
     curves: dict[str, Curve | None] = {name: _curve(rung) for name, rung in rungs.items()}
     return Seen(
         ledger=ladder.ledger_,
-        last=list(rungs)[-1],
+        last=ladder.answering_,
         curves={name: curve for name, curve in curves.items() if curve is not None},
         shape=ladder.last_.data_.schema.image.shape,
         drawn={name: rung._draw(ACROSS, seed) for name, rung in rungs.items() if not isinstance(rung, Stack)},
         held_out=ladder.test_.X if at_hand else None,
-        scores=ladder.test_scores_[list(rungs)[-1]] if at_hand else None,
+        scores=ladder.test_scores_[ladder.answering_] if at_hand else None,
     )
 
 

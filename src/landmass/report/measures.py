@@ -132,7 +132,7 @@ def measure(ladder: Ladder) -> Measures:
     scores = {} if whole is None else score_all(rungs, whole)
     return Measures(
         ledger=ledger,
-        last=list(rungs)[-1],
+        last=ladder.answering_,
         schema=schema,
         rungs=rungs,
         truth=known,

@@ -13,8 +13,8 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Integer
 
+from landmass.core.bounds import mixture
 from landmass.core.capabilities import AbstractModel
-from landmass.core.distributions import Mixture
 from landmass.nn.network import Running
 from landmass.train.learner import Learner
 from landmass.train.rows import Batch, Rows
@@ -224,9 +224,9 @@ def _schedule(kind: Schedule, step: Scalar, max_steps: Scalar) -> Scalar:
     return jnp.minimum((step + 1.0) / rise, left[kind])
 
 
-def _ensemble(state: Descent) -> Mixture:
+def _ensemble(state: Descent) -> AbstractModel:
     """The average of the members' densities."""
-    return Mixture(jnp.zeros_like(state.rate), _models(state))
+    return mixture(jnp.zeros_like(state.rate), _models(state))
 
 
 @eqx.filter_jit

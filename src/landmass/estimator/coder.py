@@ -1,0 +1,186 @@
+"""Estimators of a pair of networks to and from codes, trained by stochastic gradients."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Shaped
+
+from landmass.core.bounds import mixture
+from landmass.core.likelihoods import LIKELIHOODS, Likelihood
+from landmass.data.images import Images
+from landmass.data.pixels import PixelSpace
+from landmass.data.schema import Column
+from landmass.data.space import EVERY_BOUND
+from landmass.errors import DataError, SettingError
+from landmass.estimator.base import require
+from landmass.estimator.density import EventKind
+from landmass.estimator.latent import LatentEstimator
+from landmass.estimator.learned import SelectingEstimator
+from landmass.nn.architectures import by_name, decoder_by_name
+from landmass.nn.base import Drawn, Make
+from landmass.nn.layers import Activation
+from landmass.train.checkpoint import NOWHERE, Checkpoint
+from landmass.train.coder import Coder, stacked
+from landmass.train.descent import gradient, parted
+from landmass.train.learner import Learner
+from landmass.train.optimisers import OPTIMISERS
+from landmass.train.rows import Coordinates
+from landmass.train.trees import named_arrays
+from landmass.types import Key
+
+Activations = Literal["relu", "leaky_relu", "silu", "gelu", "tanh", "sigmoid"]
+
+# How often a training of full length looks at the validation score, and the decay of the weights' running average.
+LOOKS, AVERAGE = 20, 0.995
+
+# The fewest steps and the most that are taken unless others are asked for.
+LEAST_STEPS, MOST_STEPS = 2_000, 20_000
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class CoderEstimator(LatentEstimator, SelectingEstimator, ABC):
+    """Base of the estimators of an encoder and a decoder.
+
+    Training follows stochastic gradients, and keeps the running average of the weights that scored best on validation.
+
+    Args:
+        latents: numbers of a code.
+        likelihood: of an event given its code: `gaussian` or `logistic`, whose means and scales are learned, for
+            columns and, integrated over the cells of bytes, for images; `categorical`, any distribution of a byte; or
+            `bernoulli` for black and white. None takes gaussian for columns, logistic for grey and colours, bernoulli
+            for black and white.
+        architecture: of both networks; None takes `mlp` for columns and `cnn` for images.
+        hidden: units of each hidden layer of `mlp`, 64 for columns and 512 for images if None; channels of the first
+            layers of `cnn`, 16 if None.
+        depth: hidden layers of `mlp`, 2 if None; halvings of an image by `cnn`, 3 if None or fewer in small images.
+        activation: between the layers.
+        batch_norm: whether to normalise each batch before the activations.
+        dropout: chance of a hidden number to be dropped in training.
+        optimiser: how the weights follow their gradients.
+        learning_rate: its greatest learning rate; None takes one that suits the optimiser.
+        schedule: how the learning rate falls.
+        max_steps: the most training steps; None takes twice the number of events to the power of 0.75, from 2,000 to
+            20,000.
+        batch_size: events a step and member.
+        patience: looks at the validation score without improvement after which training stops; there are 20.
+        members: coders trained side by side; their densities are averaged, and codes need a single one.
+        validation_fraction: share of the events that `fit` keeps aside to choose by.
+        random_state: seed of everything random; None draws one.
+    """
+
+    _takes: ClassVar[frozenset[EventKind]] = frozenset({"row", "image"})
+    _onto_line: ClassVar[Collection[type[Column]]] = EVERY_BOUND
+
+    # Numbers that the encoder gives for each latent.
+    _outputs: ClassVar[int]
+
+    latents: int = 8
+    likelihood: Literal["bernoulli", "gaussian", "logistic", "categorical"] | None = None
+    architecture: Literal["linear", "mlp", "cnn"] | None = None
+    hidden: int | None = None
+    depth: int | None = None
+    activation: Activations = "silu"
+    batch_norm: bool = False
+    dropout: float = 0.0
+    optimiser: Literal["sgd", "momentum", "adam", "adamw", "lion", "muon"] = "adam"
+    learning_rate: float | None = None
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    max_steps: int | None = None
+    batch_size: int = 256
+    patience: int = 5
+    members: int = 1
+
+    @abstractmethod
+    def _member(self, coder: Coder, make: Make) -> Any:
+        """A model around a coder."""
+
+    @abstractmethod
+    def _objective(self, steps: int, drawn: bool) -> Any:
+        """What training lowers, of so many steps; `drawn` is whether pixels are drawn anew for each batch."""
+
+    def _learner(self, space: Any, z: Coordinates) -> Learner:
+        steps = self.max_steps or int(np.clip(2 * z.n**0.75, LEAST_STEPS, MOST_STEPS))
+        chosen = OPTIMISERS[self.optimiser]
+        drawn = isinstance(space, PixelSpace) and space.image.levels == 2
+        return gradient(
+            lambda key: self._begin(space, z.whole[0], key),
+            self._objective(steps, drawn),
+            chosen.transformation,
+            learning_rate=self.learning_rate or chosen.learning_rate,
+            max_steps=steps,
+            batch_size=self.batch_size,
+            patience=self.patience,
+            average=AVERAGE,
+            chunk_steps=max(steps // LOOKS, 1),
+            schedule=self.schedule,
+            decay=chosen.weight_decay,
+            in_shape=chosen.in_shape,
+        )
+
+    def refit(self, data: Any, checkpoint: Checkpoint = NOWHERE) -> None:
+        """Nothing: the weights that validation chose are kept."""
+
+    def _begin(self, space: Any, x: Shaped[np.ndarray, "events ..."], key: Key) -> Any:
+        """Members that know of the events only how each of their parts is spread."""
+        make = Drawn(np.random.default_rng(np.asarray(jax.random.key_data(key))))
+        return self._members(space, make, self._likelihood(space).blind(x), _spread(x))
+
+    def _members(self, space: Any, make: Make, start: Any, spread: Any) -> Any:
+        """Fresh members, as one whose arrays carry a leading axis of members."""
+        shape, likelihood = start.shape[:-1], self._likelihood(space)
+        given = vars(self) | {"ranks": 0, "activation": Activation(self.activation)}
+        if given["hidden"] is None and len(shape) == 3:
+            given["hidden"] = 16 if self._networks(shape) == "cnn" else 512
+        name = self._networks(shape)
+        encoder = by_name(name, shape, self._outputs * self.latents, given)
+        decoder = decoder_by_name(name, shape, likelihood.numbers, given)
+        fresh = (Coder.fresh(encoder, decoder, likelihood, start, spread, self.latents, make) for _ in range(self.members))
+        return stacked([self._member(coder, make) for coder in fresh])
+
+    def _networks(self, shape: tuple[int, ...]) -> str:
+        return self.architecture or ("cnn" if len(shape) == 3 else "mlp")
+
+    def _empty(self, space: Any, sizes: Mapping[str, int]) -> Any:
+        shape = space.image.shape if isinstance(space, PixelSpace) else (len(space),)
+        start, spread = jnp.zeros((*shape, self._likelihood(space).numbers)), jnp.zeros((2, shape[-1]))
+        return mixture(jnp.zeros(self.members), self._members(space, _zeros, start, spread))
+
+    def _likelihood(self, space: Any) -> Likelihood:
+        levels = space.image.levels if isinstance(space, PixelSpace) else 0
+        usual = {0: "gaussian", 2: "bernoulli", 256: "logistic"}[levels]
+        return LIKELIHOODS[self.likelihood or usual](levels)
+
+    @property
+    def parameters_(self) -> Mapping[str, np.ndarray]:
+        """The networks' numbers by their place in the model, with a leading axis of members; they have no units."""
+        return named_arrays(parted(self.model_.components)[0])
+
+    def check_settings(self) -> None:
+        super().check_settings()
+        require(self, "latents", 1 <= self.latents <= 10_000, "between 1 and 10000")
+        require(self, "max_steps", self.max_steps is None or self.max_steps >= 1, "None or at least 1")
+        for name in ("batch_size", "patience"):
+            require(self, name, getattr(self, name) >= 1, "at least 1")
+        require(self, "members", 1 <= self.members <= 1000, "between 1 and 1000")
+        for name, most in (("hidden", 10_000), ("depth", 100)):
+            value = getattr(self, name)
+            require(self, name, value is None or 1 <= value <= most, f"None or between 1 and {most}")
+        require(self, "learning_rate", self.learning_rate is None or self.learning_rate > 0.0, "None or above 0")
+        require(self, "dropout", 0.0 <= self.dropout < 1.0, "from 0 to less than 1")
+
+
+def _spread(x: Shaped[np.ndarray, "events ..."]) -> Float[np.ndarray, "2 channels"]:
+    """Mean and standard deviation of each channel, or of each column."""
+    axes = tuple(range(x.ndim - 1))
+    return np.stack([x.mean(axes, dtype=np.float64), np.maximum(x.std(axes, dtype=np.float64), 1e-3)])
+
+
+def _zeros(value: float, shape: tuple[int, ...], *, random: bool = False) -> Float[Array, "..."]:
+    """Numbers for a model that is only asked for its shape."""
+    return jnp.zeros(shape)

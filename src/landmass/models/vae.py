@@ -1,0 +1,257 @@
+"""Variational auto-encoder: events drawn by a network from a few latent numbers, fitted by a bound on the likelihood."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from landmass.core.bounds import BoundMixture
+from landmass.core.capabilities import AbstractBound, AbstractLatent, Context
+from landmass.core.distributions import LOG_2PI
+from landmass.core.likelihoods import Parts
+from landmass.estimator.base import require
+from landmass.estimator.coder import CoderEstimator
+from landmass.nn.base import Make
+from landmass.nn.network import Running
+from landmass.train.coder import Coder, Codes
+from landmass.train.rows import Batch
+from landmass.types import Key, Scalar
+
+# A posterior is no narrower than this, and no wider: its logarithms.
+NARROWEST, WIDEST = -6.0, 2.0
+
+
+class Bells(eqx.Module):
+    """A mixture of normal distributions of codes with independent numbers; of one, the standard normal distribution.
+
+    Args:
+        log_weights: unnormalised, shape (components,).
+        mean: shape (components, latents).
+        log_scale: logarithms of the standard deviations, shape (components, latents).
+    """
+
+    log_weights: Float[Array, " components"]
+    mean: Float[Array, "components latents"]
+    log_scale: Float[Array, "components latents"]
+
+    def log_probs(self, z: Codes) -> Float[Array, " events"]:
+        """Log-densities of codes."""
+        narrow = jnp.exp(-2.0 * self.log_scale)
+        # The squared distance to every bell in three products.
+        square = z**2 @ narrow.T - 2.0 * z @ (self.mean * narrow).T + (self.mean**2 * narrow).sum(1)[None]
+        scale = self.log_scale.sum(1) + 0.5 * LOG_2PI * z.shape[1]
+        return jax.nn.logsumexp((jax.nn.log_softmax(self.log_weights) - scale)[None] - 0.5 * square, axis=1)
+
+    def samples(self, key: Key, n: int) -> Codes:
+        """Draw codes."""
+        choose, noise = jax.random.split(key)
+        chosen = jax.random.categorical(choose, self.log_weights, shape=(n,))
+        return self.mean[chosen] + jnp.exp(self.log_scale[chosen]) * jax.random.normal(noise, (n, self.mean.shape[1]))
+
+
+class Posterior(NamedTuple):
+    """Normal distributions of the codes of events, each number on its own.
+
+    Args:
+        mean: shape (events, latents).
+        log_scale: logarithm of the standard deviation.
+    """
+
+    mean: Codes
+    log_scale: Codes
+
+    @classmethod
+    def of(cls, outputs: Float[Array, "events outputs"]) -> "Posterior":
+        """Of what an encoder says."""
+        mean, log_scale = jnp.split(outputs, 2, axis=1)
+        return cls(mean, jnp.clip(log_scale, NARROWEST, WIDEST))
+
+    def at(self, noise: Float[Array, "events latents"]) -> Codes:
+        """Codes that come of standard normal noise."""
+        return self.mean + jnp.exp(self.log_scale) * noise
+
+    def nats(self) -> Float[Array, "events latents"]:
+        """How far each number's distribution is from the standard normal one (Kullback–Leibler)."""
+        return 0.5 * (self.mean**2 + jnp.exp(2.0 * self.log_scale) - 1.0) - self.log_scale
+
+
+class LatentVariable(AbstractBound, AbstractLatent):
+    """One member: a prior of codes, a decoder to events, and an encoder that guesses the code of an event.
+
+    Args:
+        coder: both networks, and the likelihood of an event given its code.
+        prior: the distribution of codes.
+        steps: of training so far.
+    """
+
+    coder: Coder
+    prior: Any
+    steps: Running
+
+    def log_prob_bound(self, x: Array, key: Key, context: Context = None) -> Scalar:
+        return self.log_weights_of(x[None], key[None], 1)[0, 0]
+
+    def log_weights_of(self, x: Parts, keys: Key, n: int) -> Float[Array, "events n"]:
+        q = self.posterior(x)
+        noise = jax.vmap(lambda key: jax.random.normal(key, (n, q.mean.shape[1])))(keys)
+        z = (q.mean[:, None] + jnp.exp(q.log_scale)[:, None] * noise).reshape(-1, q.mean.shape[1])
+        log_q = -0.5 * (noise**2 + LOG_2PI).sum(-1) - q.log_scale.sum(-1, keepdims=True)
+        log_p = self.coder.log_probs(self.coder.numbers(z), jnp.repeat(x, n, axis=0)) + self.prior_of.log_probs(z)
+        return log_p.reshape(-1, n) - log_q
+
+    def sample(self, key: Key, context: Context = None) -> Array:
+        return self.samples(key, 1)[0]
+
+    def samples(self, key: Key, n: int, context: Context = None) -> Array:
+        code, draw = jax.random.split(key)
+        return self.coder.likelihood.draw(self.coder.numbers(self.prior_of.samples(code, n)), draw)
+
+    def encode(self, x: Array) -> Array:
+        return self.posterior(x[None]).mean[0]
+
+    def decode(self, z: Array) -> Array:
+        return self.means(z[None])[0]
+
+    def posterior(self, x: Parts) -> Posterior:
+        """What the encoder guesses of the codes of events."""
+        return Posterior.of(self.coder.read(x))
+
+    def means(self, z: Codes) -> Float[Array, "events *shape"]:
+        """The expected events of codes."""
+        return self.coder.likelihood.mean(self.coder.numbers(z))
+
+    @property
+    def n_latents(self) -> int:
+        """How many numbers a code has."""
+        return self.prior_of.mean.shape[-1]
+
+    @property
+    def prior_of(self) -> Bells:
+        """The prior; a standard normal one is kept from training."""
+        return self.prior.numbers if isinstance(self.prior, Running) else self.prior
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What training lowers: reconstruction, and the distance of the posteriors from the prior, in nats an event.
+
+    Args:
+        beta: weight of the distance; 1 makes the sum minus a bound on the log-likelihood.
+        warm_up: steps over which the weight rises from 0.
+        capacity: nats that the distance is drawn to, from 0 on over half of the steps; None draws it to 0.
+        total_correlation: further weight of what the latents tell of each other.
+        max_steps: of the training.
+        drawn: whether each batch's pixels are drawn anew, white with the probability that their grey says.
+    """
+
+    beta: float
+    warm_up: float
+    capacity: float | None
+    total_correlation: float
+    max_steps: int
+    drawn: bool
+
+    def __call__(self, model: LatentVariable, batch: Batch, key: Key) -> tuple[Scalar, LatentVariable]:
+        draw, read, noise, write = jax.random.split(key, 4)
+        x = black_or_white(batch.x, draw) if self.drawn else batch.x
+        outputs, coder = model.coder.train_read(x, read)
+        q = Posterior.of(outputs)
+        e = jax.random.normal(noise, q.mean.shape)
+        z = q.at(e)
+        numbers, coder = coder.train_numbers(z, write)
+        if isinstance(model.prior, Running):
+            distance = q.nats().sum(1).mean()
+        else:
+            log_q = -0.5 * (e**2 + LOG_2PI) - q.log_scale
+            distance = (log_q.sum(1) - model.prior.log_probs(z)).mean()
+        passed = model.steps.numbers
+        if self.capacity is None:
+            weighed = self.beta * jnp.minimum((passed + 1.0) / max(self.warm_up, 1.0), 1.0) * distance
+        else:
+            target = self.capacity * jnp.minimum(2.0 * passed / self.max_steps, 1.0)
+            weighed = self.beta * jnp.abs(distance - target)
+        if self.total_correlation:
+            weighed += self.total_correlation * total_correlation(q, z)
+        loss = weighed - coder.log_probs(numbers, x).mean()
+        return loss, LatentVariable(coder, model.prior, Running(passed + 1.0))
+
+
+def black_or_white(grey: Parts, key: Key) -> Parts:
+    """Pixels drawn white with a probability of their grey over 255, to the nearest 1/65,536, and black otherwise."""
+    words = jax.random.bits(key, ((grey.size + 1) // 2,), jnp.uint32)
+    coins = jnp.concatenate([words & 0xFFFF, words >> 16])[: grey.size].reshape(grey.shape)
+    return jnp.where(coins * 255 < grey.astype(jnp.uint32) * 65536, jnp.uint8(255), jnp.uint8(0))
+
+
+def total_correlation(q: Posterior, z: Codes) -> Scalar:
+    """How far codes are from a product of their numbers' distributions, as a batch tells, up to a constant, in nats.
+
+    Source: Chen, Li, Grosse & Duvenaud 2018.
+    """
+    residual = (z[:, None] - q.mean[None]) * jnp.exp(-q.log_scale)[None]
+    each = -0.5 * (residual**2 + LOG_2PI) - q.log_scale[None]
+    joint = jax.nn.logsumexp(each.sum(-1), axis=1)
+    return (joint - jax.nn.logsumexp(each, axis=1).sum(-1)).mean()
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class VAE(CoderEstimator):
+    """Variational auto-encoder: a few latent numbers, and a network that makes an event of them.
+
+    Its log-likelihoods are bounds: `score_samples` gives the importance-weighted bound of `draws` draws.
+
+    Args:
+        prior: of the codes: the standard normal distribution, or a mixture of `bells` normal ones that are learned with
+            the rest, which brings the bound closer and leaves the codes less round.
+        bells: components of a mixture prior.
+        beta: weight of the posteriors' distance from the prior in training; 1 maximises a bound on the likelihood.
+        warm_up: share of the steps over which that weight rises from 0.
+        capacity: nats that the distance is drawn to in training, from 0 on over half of the steps; None draws it to 0.
+        total_correlation: further weight of what the latents tell of each other, so that each stands for itself.
+        draws: importance draws by which a log-likelihood is bounded.
+
+    Source: Kingma & Welling 2014; beta, Higgins et al. 2017; capacity, Burgess et al. 2018; total correlation, Chen et
+    al. 2018; importance-weighted bound, Burda et al. 2016.
+    """
+
+    prior: Literal["normal", "mixture"] = "normal"
+    bells: int = 100
+    beta: float = 1.0
+    warm_up: float = 0.1
+    capacity: float | None = None
+    total_correlation: float = 0.0
+    draws: int = 100
+
+    _outputs = 2
+
+    def _member(self, coder: Coder, make: Make) -> LatentVariable:
+        bells = self.bells if self.prior == "mixture" else 1
+        shape = bells, self.latents
+        # Bells begin apart from each other, and together about as wide as one.
+        spread = 0.0 if bells == 1 else 0.8
+        prior = Bells(make(0.0, (bells,)), make(spread, shape, random=True), make(-0.5 if spread else 0.0, shape))
+        return LatentVariable(coder, prior if spread else Running(prior), Running(make(0.0, ())))
+
+    def _objective(self, steps: int, drawn: bool) -> Objective:
+        warm_up = self.warm_up * steps
+        return Objective(self.beta, warm_up, self.capacity, self.total_correlation, steps, drawn)
+
+    def _settle(self, model: BoundMixture) -> BoundMixture:
+        return BoundMixture(model.log_weights, model.components, self.draws)
+
+    def _empty(self, space: Any, sizes: Mapping[str, int]) -> BoundMixture:
+        return self._settle(super()._empty(space, sizes))
+
+    def check_settings(self) -> None:
+        super().check_settings()
+        require(self, "bells", 2 <= self.bells <= 10_000, "between 2 and 10000")
+        for name in ("beta", "total_correlation"):
+            require(self, name, getattr(self, name) >= 0.0, "at least 0")
+        require(self, "warm_up", 0.0 <= self.warm_up <= 1.0, "between 0 and 1")
+        require(self, "capacity", self.capacity is None or self.capacity >= 0.0, "None or at least 0")
+        require(self, "draws", 1 <= self.draws <= 1_000_000, "between 1 and 1000000")
