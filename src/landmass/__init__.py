@@ -21,6 +21,11 @@ _OF_IMAGES = {
     "Stack": "landmass.models.stack",
 }
 
+# Without a likelihood there is no place in a ladder.
+_WITHOUT_LIKELIHOOD = {
+    "AutoEncoder": "landmass.models.auto_encoder",
+}
+
 _CONDITIONALS = {
     "NeuralClassifier": "landmass.models.neural_classifier",
     "NeuralRegressor": "landmass.models.neural_regressor",
@@ -29,6 +34,7 @@ _CONDITIONALS = {
 _EXPORTS = {
     **_DENSITIES,
     **_OF_IMAGES,
+    **_WITHOUT_LIKELIHOOD,
     **_CONDITIONALS,
     "Ladder": "landmass.ladder",
     "load": "landmass.ladder",

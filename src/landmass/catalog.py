@@ -11,14 +11,14 @@ from landmass.estimator.base import Estimator
 from landmass.estimator.manifest import Manifest
 from landmass.store import read_json
 
-FAMILIES, OF_IMAGES, CONDITIONALS = (
+FAMILIES, OF_IMAGES, WITHOUT_LIKELIHOOD, CONDITIONALS = (
     {module.rpartition(".")[2]: name for name, module in kind.items()}
-    for kind in (landmass._DENSITIES, landmass._OF_IMAGES, landmass._CONDITIONALS)
+    for kind in (landmass._DENSITIES, landmass._OF_IMAGES, landmass._WITHOUT_LIKELIHOOD, landmass._CONDITIONALS)
 )
-"""The families' names, from simple to rich, and their classes': of densities of rows, of densities of images, and of
-conditional densities."""
+"""The families' names, from simple to rich, and their classes': the usual densities of rows, and of images, those that
+have no likelihood, and conditional densities."""
 
-_ALL = {**FAMILIES, **OF_IMAGES, **CONDITIONALS}
+_ALL = {**FAMILIES, **OF_IMAGES, **WITHOUT_LIKELIHOOD, **CONDITIONALS}
 
 KNOWN = list(_ALL)
 """All names, from simple to rich."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Array, Bool, Float, Integer, PRNGKeyArray, UInt8
+from jaxtyping import Key as KeyArray
 
 __all__ = [
     "Array",
@@ -14,6 +15,7 @@ __all__ = [
     "HostEvents",
     "Integer",
     "Key",
+    "Keys",
     "LogDensities",
     "Scalar",
     "Tree",
@@ -24,6 +26,9 @@ Scalar = Float[Array, ""]
 
 Key = PRNGKeyArray
 """A JAX random key."""
+
+Keys = KeyArray[Array, " events"]
+"""A JAX random key for each event."""
 
 Event = Float[Array, " columns"]
 """One event in the units of a model's space."""

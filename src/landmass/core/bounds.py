@@ -2,6 +2,7 @@
 
 import math
 import zlib
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -9,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped, UInt32
 
-from landmass.core.capabilities import AbstractBound, AbstractModel, Context
+from landmass.core.capabilities import AbstractBound, AbstractDensity, AbstractModel, Context
 from landmass.core.distributions import Mixture
-from landmass.types import Key, LogDensities, Scalar
+from landmass.types import Key, Keys, LogDensities, Scalar
 
 # Events that one call answers for, and few of them where there are few.
 EVENTS, FEW_EVENTS = 1024, 64
@@ -20,26 +21,16 @@ EVENTS, FEW_EVENTS = 1024, 64
 EVENTS_AT_ONCE, NUMBERS_AT_ONCE = 64, 4_000_000
 
 
-class BoundMixture(AbstractBound):
-    """Mixture of models of one type whose densities are bounded, stacked along a leading axis.
+class SampledMixture(AbstractModel):
+    """Mixture of models of one type that can only be sampled, stacked along a leading axis.
 
     Args:
         log_weights: shape (components,); normalised here.
         components: one model whose arrays carry a leading axis of length `components`.
-        draws: by which a log-density is bounded unless others are asked for.
     """
 
     log_weights: Float[Array, " components"]
-    components: AbstractBound
-    draws: int = eqx.field(static=True, default=1)
-
-    def log_prob_bound(self, x: Array, key: Key, context: Context = None) -> Scalar:
-        return self.log_weights_of(x[None], key[None], 1)[0, 0]
-
-    def log_weights_of(self, x: Array, keys: Key, n: int) -> Float[Array, "events n"]:
-        # The mean of estimates of the components' densities estimates the mixture's.
-        each = eqx.filter_vmap(lambda part: part.log_weights_of(x, keys, n))(self.components)
-        return jax.nn.logsumexp(jax.nn.log_softmax(self.log_weights)[:, None, None] + each, axis=0)
+    components: Any
 
     def sample(self, key: Key, context: Context = None) -> Array:
         return self.samples(key, 1)[0]
@@ -51,15 +42,34 @@ class BoundMixture(AbstractBound):
         return each[chosen, jnp.arange(n)]
 
 
+class BoundMixture(SampledMixture, AbstractBound):
+    """Mixture of models of one type whose densities are bounded, stacked along a leading axis.
+
+    Args:
+        draws: by which a log-density is bounded unless others are asked for.
+    """
+
+    draws: int = eqx.field(static=True, default=1)
+
+    def log_prob_bound(self, x: Array, key: Key, context: Context = None) -> Scalar:
+        return self.log_weights_of(x[None], key[None], 1)[0, 0]
+
+    def log_weights_of(self, x: Array, keys: Keys, n: int) -> Float[Array, "events n"]:
+        # The mean of estimates of the components' densities estimates the mixture's.
+        each = eqx.filter_vmap(lambda part: part.log_weights_of(x, keys, n))(self.components)
+        return jax.nn.logsumexp(jax.nn.log_softmax(self.log_weights)[:, None, None] + each, axis=0)
+
+
 def mixture(log_weights: Float[Array, " components"], components: AbstractModel) -> AbstractModel:
-    """The mixture of models side by side: a density of densities, a bound of bounds.
+    """The mixture of models side by side: a density of densities, a bound of bounds, else what can only be sampled.
 
     Args:
         log_weights: shape (components,).
         components: one model whose arrays carry a leading axis of length `components`.
     """
-    kind = BoundMixture if isinstance(components, AbstractBound) else Mixture
-    return kind(log_weights, components)
+    if isinstance(components, AbstractDensity):
+        return Mixture(log_weights, components)
+    return (BoundMixture if isinstance(components, AbstractBound) else SampledMixture)(log_weights, components)
 
 
 def bound(model: AbstractBound, Z: Shaped[np.ndarray, "events ..."], draws: int) -> tuple[LogDensities, LogDensities]:

@@ -17,7 +17,7 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Float, Shaped
 
-from landmass.types import HostEvents, Key, LogDensities, Scalar
+from landmass.types import HostEvents, Key, Keys, LogDensities, Scalar
 
 Likelihood = Literal["exact", "lower_bound", "estimate", "none"]
 Context = Shaped[Array, "..."] | None
@@ -68,7 +68,7 @@ class AbstractBound(AbstractModel):
     def log_prob_bound(self, x: Array, key: Key, context: Context = None) -> Scalar:
         """The log of a random number whose expectation is at most p(x): in expectation at most log p(x)."""
 
-    def log_weights_of(self, x: Array, keys: Key, n: int) -> Float[Array, "events n"]:
+    def log_weights_of(self, x: Array, keys: Keys, n: int) -> Float[Array, "events n"]:
         """Such logs for many events, `n` for each; overridden where there is a faster way than one by one.
 
         Args:

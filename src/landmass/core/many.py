@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Shaped
 from scipy.special import logsumexp
 
-from landmass.core.bounds import FEW_EVENTS, bound
+from landmass.core.bounds import FEW_EVENTS, SampledMixture, bound
 from landmass.core.capabilities import AbstractBound, AbstractDensity, AbstractModel
 from landmass.core.distributions import Blend, Mixture
 from landmass.types import Key, LogDensities
@@ -78,7 +78,7 @@ def draw(model: AbstractModel, n: int, random_state: np.random.RandomState) -> S
     else:
         key = jax.random.key(random_state.randint(2**31 - 1))
         # Networks take their time for each event.
-        rows = FEW_EVENTS if isinstance(model, AbstractBound) else ROWS
+        rows = FEW_EVENTS if isinstance(model, SampledMixture) else ROWS
         blocks = [np.asarray(_draw_block(model, jax.random.fold_in(key, i), rows)) for i in range(-(-n // rows))]
         return np.concatenate(blocks)[:n]
     weights = np.exp(np.asarray(jax.nn.log_softmax(log_weights), np.float64))

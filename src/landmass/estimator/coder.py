@@ -34,10 +34,16 @@ from landmass.train.rows import Coordinates
 from landmass.train.trees import named_arrays
 from landmass.types import Key
 
+# Likelihoods of coordinates, of black and white, and of bytes; the first is the usual one.
+POSSIBLE = {0: ("gaussian", "logistic"), 2: ("bernoulli", "categorical"), 256: ("logistic", "gaussian", "categorical")}
+
 Activations = Literal["relu", "leaky_relu", "silu", "gelu", "tanh", "sigmoid"]
 
 # How often a training of full length looks at the validation score, and the decay of the weights' running average.
 LOOKS, AVERAGE = 20, 0.995
+
+# Images with a shorter side have no room for neighbourhoods.
+LEAST_SIDE = 8
 
 # The fewest steps and the most that are taken unless others are asked for.
 LEAST_STEPS, MOST_STEPS = 2_000, 20_000
@@ -55,7 +61,7 @@ class CoderEstimator(LatentEstimator, SelectingEstimator, ABC):
             columns and, integrated over the cells of bytes, for images; `categorical`, any distribution of a byte; or
             `bernoulli` for black and white. None takes gaussian for columns, logistic for grey and colours, bernoulli
             for black and white.
-        architecture: of both networks; None takes `mlp` for columns and `cnn` for images.
+        architecture: of both networks; None takes `mlp` for columns and `cnn` for images of 8×8 pixels or more.
         hidden: units of each hidden layer of `mlp`, 64 for columns and 512 for images if None; channels of the first
             layers of `cnn`, 16 if None.
         depth: hidden layers of `mlp`, 2 if None; halvings of an image by `cnn`, 3 if None or fewer in small images.
@@ -107,10 +113,9 @@ class CoderEstimator(LatentEstimator, SelectingEstimator, ABC):
     def _learner(self, space: Any, z: Coordinates) -> Learner:
         steps = self.max_steps or int(np.clip(2 * z.n**0.75, LEAST_STEPS, MOST_STEPS))
         chosen = OPTIMISERS[self.optimiser]
-        drawn = isinstance(space, PixelSpace) and space.image.levels == 2
         return gradient(
             lambda key: self._begin(space, z.whole[0], key),
-            self._objective(steps, drawn),
+            self._objective(steps, drawn=_levels(space) == 2),
             chosen.transformation,
             learning_rate=self.learning_rate or chosen.learning_rate,
             max_steps=steps,
@@ -144,7 +149,7 @@ class CoderEstimator(LatentEstimator, SelectingEstimator, ABC):
         return stacked([self._member(coder, make) for coder in fresh])
 
     def _networks(self, shape: tuple[int, ...]) -> str:
-        return self.architecture or ("cnn" if len(shape) == 3 else "mlp")
+        return self.architecture or ("cnn" if len(shape) == 3 and min(shape[:2]) >= LEAST_SIDE else "mlp")
 
     def _empty(self, space: Any, sizes: Mapping[str, int]) -> Any:
         shape = space.image.shape if isinstance(space, PixelSpace) else (len(space),)
@@ -152,9 +157,22 @@ class CoderEstimator(LatentEstimator, SelectingEstimator, ABC):
         return mixture(jnp.zeros(self.members), self._members(space, _zeros, start, spread))
 
     def _likelihood(self, space: Any) -> Likelihood:
-        levels = space.image.levels if isinstance(space, PixelSpace) else 0
-        usual = {0: "gaussian", 2: "bernoulli", 256: "logistic"}[levels]
-        return LIKELIHOODS[self.likelihood or usual](levels)
+        return LIKELIHOODS[self.likelihood or POSSIBLE[_levels(space)][0]](_levels(space))
+
+    def _check_space(self, space: Any) -> None:
+        possible = POSSIBLE[_levels(space)]
+        if self.likelihood in (None, *possible):
+            return
+        if self.likelihood == "bernoulli" and _levels(space) == 256:
+            raise DataError(
+                "the bernoulli likelihood is of black and white, and these images hold bytes from 0 to 255; declare how "
+                "grey becomes black or white, with landmass.read(…, binary='draw') or binary='threshold' (on the shell: "
+                f"--binary), or take another likelihood: {', '.join(possible)}"
+            )
+        kind = {0: "columns of numbers", 2: "black and white images", 256: "images"}[_levels(space)]
+        raise SettingError(
+            f"{type(self).__name__}'s likelihood must be one of {', '.join(possible)} for {kind}, got {self.likelihood!r}"
+        )
 
     @property
     def parameters_(self) -> Mapping[str, np.ndarray]:
@@ -173,6 +191,11 @@ class CoderEstimator(LatentEstimator, SelectingEstimator, ABC):
             require(self, name, value is None or 1 <= value <= most, f"None or between 1 and {most}")
         require(self, "learning_rate", self.learning_rate is None or self.learning_rate > 0.0, "None or above 0")
         require(self, "dropout", 0.0 <= self.dropout < 1.0, "from 0 to less than 1")
+
+
+def _levels(space: Any) -> int:
+    """Values that a byte of an event may take; 0 of coordinates."""
+    return space.image.levels if isinstance(space, PixelSpace) else 0
 
 
 def _spread(x: Shaped[np.ndarray, "events ..."]) -> Float[np.ndarray, "2 channels"]:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from sklearn.base import DensityMixin
 from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from landmass.data.batches import held_back
@@ -38,6 +39,9 @@ class DensityEstimator(DensityMixin, Estimator, ABC):
 
     # Whether events may come in pieces.
     _reads_pieces: ClassVar[bool] = False
+
+    # Whether events have log-densities, or bounds on them.
+    _is_density: ClassVar[bool] = True
 
     # What an event may be.
     _takes: ClassVar[frozenset[EventKind]] = frozenset({"row"})
@@ -100,6 +104,7 @@ class DensityEstimator(DensityMixin, Estimator, ABC):
             checkpoint: where it keeps what it has reached, and goes on from.
         """
 
+    @available_if(lambda estimator: estimator._is_density)
     def score_samples(self, X: Any) -> LogDensities:
         """Log-density of each event, in nats, in the units of the data; -inf where the density is zero.
 
@@ -117,6 +122,7 @@ class DensityEstimator(DensityMixin, Estimator, ABC):
     def log_densities(self, part: Dataset | Images) -> LogDensities:
         return self.score_samples(part)
 
+    @available_if(lambda estimator: estimator._is_density)
     def score(self, X: Any, y: Any = None) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Mean log-density of the events, in nats.
 

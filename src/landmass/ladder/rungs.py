@@ -47,6 +47,8 @@ def densities(wanted: Wanted, of_images: bool, random_state: int) -> dict[str, D
     for name, rung in found.items():
         if not isinstance(rung, DensityEstimator):
             raise SettingError(f"{name} is a predictor: say what it is to predict (target=…, or --target on the shell)")
+        if not rung._is_density:
+            raise SettingError(f"{name} has no likelihood, by which a ladder compares its rungs; fit it by itself")
     if not found:
         raise SettingError(f"a ladder needs at least one family; there are: {', '.join(all_families)}")
     return found  # pyright: ignore[reportReturnType]

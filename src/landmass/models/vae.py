@@ -2,29 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from sklearn.utils.validation import check_is_fitted
 
-from landmass.core.bounds import BoundMixture
+from landmass.core.bounds import BoundMixture, bound
 from landmass.core.capabilities import AbstractBound, AbstractLatent, Context
 from landmass.core.distributions import LOG_2PI
 from landmass.core.likelihoods import Parts
+from landmass.errors import SettingError
 from landmass.estimator.base import require
 from landmass.estimator.coder import CoderEstimator
 from landmass.nn.base import Make
 from landmass.nn.network import Running
-from landmass.train.coder import Coder, Codes
+from landmass.train.coder import Coder, Codes, Posterior, black_or_white
 from landmass.train.rows import Batch
-from landmass.types import Key, Scalar
-
-# A posterior is no narrower than this, and no wider: its logarithms.
-NARROWEST, WIDEST = -6.0, 2.0
-
+from landmass.types import Key, Keys, LogDensities, Scalar
 
 class Bells(eqx.Module):
     """A mixture of normal distributions of codes with independent numbers; of one, the standard normal distribution.
@@ -54,32 +52,6 @@ class Bells(eqx.Module):
         return self.mean[chosen] + jnp.exp(self.log_scale[chosen]) * jax.random.normal(noise, (n, self.mean.shape[1]))
 
 
-class Posterior(NamedTuple):
-    """Normal distributions of the codes of events, each number on its own.
-
-    Args:
-        mean: shape (events, latents).
-        log_scale: logarithm of the standard deviation.
-    """
-
-    mean: Codes
-    log_scale: Codes
-
-    @classmethod
-    def of(cls, outputs: Float[Array, "events outputs"]) -> "Posterior":
-        """Of what an encoder says."""
-        mean, log_scale = jnp.split(outputs, 2, axis=1)
-        return cls(mean, jnp.clip(log_scale, NARROWEST, WIDEST))
-
-    def at(self, noise: Float[Array, "events latents"]) -> Codes:
-        """Codes that come of standard normal noise."""
-        return self.mean + jnp.exp(self.log_scale) * noise
-
-    def nats(self) -> Float[Array, "events latents"]:
-        """How far each number's distribution is from the standard normal one (Kullback–Leibler)."""
-        return 0.5 * (self.mean**2 + jnp.exp(2.0 * self.log_scale) - 1.0) - self.log_scale
-
-
 class LatentVariable(AbstractBound, AbstractLatent):
     """One member: a prior of codes, a decoder to events, and an encoder that guesses the code of an event.
 
@@ -96,7 +68,7 @@ class LatentVariable(AbstractBound, AbstractLatent):
     def log_prob_bound(self, x: Array, key: Key, context: Context = None) -> Scalar:
         return self.log_weights_of(x[None], key[None], 1)[0, 0]
 
-    def log_weights_of(self, x: Parts, keys: Key, n: int) -> Float[Array, "events n"]:
+    def log_weights_of(self, x: Parts, keys: Keys, n: int) -> Float[Array, "events n"]:
         q = self.posterior(x)
         noise = jax.vmap(lambda key: jax.random.normal(key, (n, q.mean.shape[1])))(keys)
         z = (q.mean[:, None] + jnp.exp(q.log_scale)[:, None] * noise).reshape(-1, q.mean.shape[1])
@@ -181,13 +153,6 @@ class Objective:
         return loss, LatentVariable(coder, model.prior, Running(passed + 1.0))
 
 
-def black_or_white(grey: Parts, key: Key) -> Parts:
-    """Pixels drawn white with a probability of their grey over 255, to the nearest 1/65,536, and black otherwise."""
-    words = jax.random.bits(key, ((grey.size + 1) // 2,), jnp.uint32)
-    coins = jnp.concatenate([words & 0xFFFF, words >> 16])[: grey.size].reshape(grey.shape)
-    return jnp.where(coins * 255 < grey.astype(jnp.uint32) * 65536, jnp.uint8(255), jnp.uint8(0))
-
-
 def total_correlation(q: Posterior, z: Codes) -> Scalar:
     """How far codes are from a product of their numbers' distributions, as a batch tells, up to a constant, in nats.
 
@@ -227,7 +192,24 @@ class VAE(CoderEstimator):
     total_correlation: float = 0.0
     draws: int = 100
 
-    _outputs = 2
+    _outputs: ClassVar[int] = 2
+
+    def bound(self, X: Any, draws: int) -> tuple[LogDensities, LogDensities]:
+        """Lower bounds on the log-densities of events, closer with more draws, in bounded memory.
+
+        Args:
+            X: events, in any form that `fit` takes.
+            draws: how many, from 1.
+
+        Returns:
+            The bound of each event, in nats, in the units of the data, and its standard error (NaN of a single draw).
+        """
+        check_is_fitted(self)
+        if draws < 1:
+            raise SettingError(f"draws must be at least 1, got {draws}")
+        Z, log_det = self.space_.forward(self._read_again(X).X)
+        values, errors = bound(self.model_, Z, draws)
+        return values + log_det, errors
 
     def _member(self, coder: Coder, make: Make) -> LatentVariable:
         bells = self.bells if self.prior == "mixture" else 1

@@ -1,7 +1,7 @@
 """A coder: two networks, one from events to numbers about their codes, one from codes to a likelihood's numbers."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import equinox as eqx
 import jax
@@ -15,6 +15,39 @@ from landmass.nn.network import Network, Running
 from landmass.types import Key
 
 Codes = Float[Array, "events latents"]
+
+Start = Float[Array, "*shape numbers"] | Float[np.ndarray, "*shape numbers"]
+"""A likelihood's numbers for each part of an event."""
+
+
+# A posterior is no narrower than this, and no wider: its logarithms.
+NARROWEST, WIDEST = -6.0, 2.0
+
+
+class Posterior(NamedTuple):
+    """Normal distributions of the codes of events, each number on its own.
+
+    Args:
+        mean: shape (events, latents).
+        log_scale: logarithm of the standard deviation.
+    """
+
+    mean: Codes
+    log_scale: Codes
+
+    @classmethod
+    def of(cls, outputs: Float[Array, "events outputs"]) -> "Posterior":
+        """Of what an encoder says."""
+        mean, log_scale = jnp.split(outputs, 2, axis=1)
+        return cls(mean, jnp.clip(log_scale, NARROWEST, WIDEST))
+
+    def at(self, noise: Float[Array, "events latents"]) -> Codes:
+        """Codes that come of standard normal noise."""
+        return self.mean + jnp.exp(self.log_scale) * noise
+
+    def nats(self) -> Float[Array, "events latents"]:
+        """How far each number's distribution is from the standard normal one (Kullback–Leibler)."""
+        return 0.5 * (self.mean**2 + jnp.exp(2.0 * self.log_scale) - 1.0) - self.log_scale
 
 
 class Coder(eqx.Module):
@@ -40,8 +73,8 @@ class Coder(eqx.Module):
         encoder: Sequence[Layer],
         decoder: Sequence[Layer],
         likelihood: Likelihood,
-        start: Float[np.ndarray, "*shape numbers"],
-        spread: Float[np.ndarray, "2 channels"],
+        start: Start,
+        spread: Float[Array, "2 channels"] | Float[np.ndarray, "2 channels"],
         latents: int,
         make: Make,
     ) -> Self:
@@ -93,3 +126,10 @@ class Coder(eqx.Module):
 def stacked(models: Sequence[Any]) -> Any:
     """Models side by side, as one whose arrays carry a leading axis."""
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *models)
+
+
+def black_or_white(grey: Parts, key: Key) -> Parts:
+    """Pixels drawn white with a probability of their grey over 255, to the nearest 1/65,536, and black otherwise."""
+    words = jax.random.bits(key, ((grey.size + 1) // 2,), jnp.uint32)
+    coins = jnp.concatenate([words & 0xFFFF, words >> 16])[: grey.size].reshape(grey.shape)
+    return jnp.where(coins * 255 < grey.astype(jnp.uint32) * 65536, jnp.uint8(255), jnp.uint8(0))

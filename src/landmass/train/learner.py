@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 from landmass.core.capabilities import AbstractModel
 from landmass.train.rows import BLOCK, Rows
 from landmass.train.watch import Watch
-from landmass.types import Key, Scalar, Tree
+from landmass.types import Key, LogDensities, Scalar, Tree
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Learner:
         slow_down: the same state with its learning rate scaled; None if there is none to scale.
         watch: what to record inside the layers; None records nothing.
         norms: of a state, the gradient norms of the watched layers at its last step.
+        score: of a model and of held-out events, what validation compares; None compares log-densities.
     """
 
     init: Callable[[Key], Tree] = field(compare=False)
@@ -45,6 +46,7 @@ class Learner:
     slow_down: Callable[[Tree, float], Tree] | None = None
     watch: Watch | None = None
     norms: Callable[[Tree], Array] | None = None
+    score: Callable[[Any, Any], LogDensities] | None = None
 
 
 Search = Generator[tuple[Any, Learner], float, None]

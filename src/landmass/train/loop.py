@@ -12,7 +12,6 @@ import msgspec
 import numpy as np
 from jaxtyping import Array, Float
 
-from landmass.core.capabilities import AbstractDensity
 from landmass.core.many import log_prob
 from landmass.errors import FitError
 from landmass.train.checkpoint import NOWHERE, Checkpoint
@@ -20,7 +19,7 @@ from landmass.train.learner import Gathered, Learner, Pass, Search, Selection
 from landmass.train.progress import LayerRecord, Listener, Progress, silent
 from landmass.train.rows import Coordinates, Rows
 from landmass.train.trees import filled, named_arrays
-from landmass.types import Key, Tree
+from landmass.types import Key, LogDensities, Tree
 
 MAX_ROLLBACKS = 3
 SLOWER = 0.3
@@ -156,7 +155,7 @@ def _run_one(
             program = learner.step, learner.chunk_steps, learner.norms
             fresh, losses, norms = _advance(*program, walk.state, rows, walk.key, jnp.int32(start), jnp.int32(stop))
         losses = np.asarray(losses)[: stop - start]
-        score = None if learner.patience is None else _score(learner.model(fresh), validation)
+        score = None if learner.patience is None else _score(learner.model(fresh), validation, learner.score)
         # A step that breaks the state shows in its score, and in the loss only one step later.
         if not np.isfinite(losses).all() or (score is not None and np.isnan(score)):
             listen(walk.roll_back(() if watch is None else watch.records(np.asarray(norms)[: stop - start])))
@@ -302,9 +301,10 @@ def _end(step: Pass, state: Tree, gathered: Gathered) -> tuple[Tree, Array]:
     return step.end(state, gathered)
 
 
-def _score(model: AbstractDensity, validation: Coordinates) -> float:
-    """Mean log-density; NaN of no events."""
+def _score(model: Any, validation: Coordinates, score: Callable[[Any, Any], LogDensities] | None = None) -> float:
+    """Mean log-density, or whatever else a learner is judged by; NaN of no events."""
     z, weight = validation.whole
     if not len(z):
         return float("nan")
-    return float(weight @ log_prob(model, z, validation.context)) / validation.total
+    each = log_prob(model, z, validation.context) if score is None else score(model, z)
+    return float(weight @ each) / validation.total
