@@ -42,6 +42,7 @@ _EXPORTS = {
     "pieces": "landmass.data.read",
     "read_images": "landmass.data.images",
     "examples": "landmass.data.examples",
+    "cylinders": "landmass.data.builtin.cylinders",
     "portraits": "landmass.data.builtin.portraits",
     "Dataset": "landmass.data.dataset",
     "Images": "landmass.data.images",

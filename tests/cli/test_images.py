@@ -1,6 +1,7 @@
 """Densities of images on the real command line: from pictures to bits, draws and scores."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ from PIL import Image
 
 import landmass
 from landmass.cli import main
+from landmass.cli.sources import FRESH_SEED
+from landmass.data.builtin.drawn import DRAWN
 from tests.cli.conftest import Call
 from tests.cli.test_predictors import pictures
 
@@ -90,3 +93,34 @@ def test_densities_of_rows_are_refused_for_pictures(call: Call):
     assert answer.code == 2
     assert "Gaussian is a density of rows, and pictures holds images" in answer.err
     assert not Path("run").exists()
+
+
+def test_drawn_images_are_events_and_held_out_ones_are_others(call: Call, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("landmass.cli.fit.OF_IMAGES", {"independent": "Independent", "stack": "Stack"})
+    monkeypatch.setitem(DRAWN, "cylinders", replace(DRAWN["cylinders"], n=50))
+    answer = call("fit", "cylinders", "--n", "40", "--size", "16", "--test", "cylinders", "--no-report", "--out", "run")
+    assert answer.code == 0
+    ledger = json.loads(Path("run/ledger.json").read_text())
+    assert [rung["family"] for rung in ledger["rungs"]] == ["independent"]
+    assert ledger["n"]["test"] == 50
+    ladder = landmass.load("run")
+    fresh = landmass.cylinders(30, size=16, seed=FRESH_SEED)
+    told = json.loads(call("score", "run", "cylinders", "--n", "30", "--json").out)
+    assert told["nats"] == pytest.approx(ladder.score(fresh))
+    assert "learned from" in call("score", "run", "cylinders", "--n", "40", "--seed", "0").err
+
+
+def test_faces_are_events_where_densities_are_named(call: Call):
+    words = ("--families", "independent", "--n", "30", "--size", "16", "--no-report")
+    assert "bits a dimension" in call("fit", "portraits", *words, "--out", "run").out
+    assert json.loads(Path("run/source.json").read_text())["size"] == 16
+    assert "is a density of events and predicts nothing" in call("fit", "visitors", *words[:2]).err
+
+
+def test_label_of_drawn_images_is_predicted(call: Call):
+    sets = ("--set", "neural_regressor.max_steps=2", "--set", "neural_regressor.architecture=linear")
+    words = ("--target", "radius", "--n", "40", "--size", "16", "--no-report", "--out", "run")
+    assert call("fit", "cylinders", *words, *sets).code == 0
+    answer = call("score", "run", "cylinders", "--n", "12")
+    assert "12 events" in answer.out
+    assert "learned from" not in answer.err

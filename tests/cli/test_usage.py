@@ -133,6 +133,11 @@ def test_examples_are_listed_with_their_number(call: Call):
     assert visitors.split()[1] == "10,000"
 
 
+def test_drawn_images_are_listed_with_their_number(call: Call):
+    line = next(line for line in call("datasets").out.splitlines() if line.startswith("cylinders"))
+    assert line.split()[1] == "5,000"
+
+
 def test_datasets_are_listed_with_their_entropy(call: Call):
     land = next(line for line in call("datasets").out.splitlines() if line.startswith("land"))
     assert "9.97" in land

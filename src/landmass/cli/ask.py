@@ -19,11 +19,13 @@ from landmass.cli.console import suggest, tell, write_out
 from landmass.cli.fit import make_report, print_ledger
 from landmass.cli.folder import check_run, load_run
 from landmass.cli.sources import FRESH_SEED, Source, Sources, check_there, read_events, table_or_name, tell_notes
+from landmass.data.builtin.drawn import DRAWN
 from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.dataset import Dataset
 from landmass.data.door import read_like
 from landmass.data.examples import Examples, read_examples
 from landmass.data.images import Images, Pixels
+from landmass.data.pixels import PixelInputs
 from landmass.errors import LandmassError, SettingError, StoreError
 from landmass.estimator.density import DensityEstimator
 from landmass.evaluate.ledger import mean_and_error
@@ -232,10 +234,13 @@ def _events(model: Any, source: Source) -> Dataset | Images | Examples:
     """Events to score, with their answers if a predictor is to be asked."""
     if isinstance(model, DensityEstimator) and model.data_.schema.image is not None:
         check_there(source.source)
-        return read_like(source.source, model.data_.schema.image.shape)
+        return read_like(source.source, model.data_.schema.image.shape, n=source.n, seed=source.seed)
     if isinstance(model, DensityEstimator) or source.source in EXAMPLES:
         return read_events(source)[0]
     check_there(source.source)
+    if source.source in DRAWN and isinstance(model.inputs_, PixelInputs):
+        target, size = model.data_.schema.names[0], model.inputs_.shape[0]
+        return read_events(msgspec.structs.replace(source, target=target, size=size))[0]
     data = read_examples(table_or_name(source.source), model.data_.schema.names[0], model.inputs_)
     tell_notes(data.name, data.notes)
     return data

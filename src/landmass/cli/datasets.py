@@ -3,6 +3,7 @@
 import typer
 
 from landmass.data.builtin import DATASETS
+from landmass.data.builtin.drawn import DRAWN
 from landmass.data.builtin.examples import EXAMPLES
 
 
@@ -17,6 +18,8 @@ def list_datasets() -> None:
     typer.echo("\nEntropies are in nats; no density can score better than minus the entropy.")
     typer.echo("\nWith answers to predict (`landmass fit NAME`, in Python landmass.examples(name)):\n")
     _print([(name, f"{entry.n:,}", entry.description) for name, entry in EXAMPLES.items()])
+    typer.echo("\nImages with labels (`landmass fit NAME --families independent`, in Python landmass.read(name)):\n")
+    _print([(name, f"{entry.n:,}", entry.description) for name, entry in DRAWN.items()])
 
 
 def _print(rows: list[tuple[str, ...]]) -> None:

@@ -1,7 +1,7 @@
 """`landmass fit`: from a source to a finished run folder."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +9,15 @@ import msgspec
 import numpy as np
 import typer
 
-from landmass.catalog import CONDITIONALS
+from landmass.catalog import CONDITIONALS, OF_IMAGES
 from landmass.cli.console import tell
 from landmass.cli.folder import RunFolder, begun, how_to_go_on
 from landmass.cli.interrupt import INTERRUPTED, at_interrupt
 from landmass.cli.settings import estimators, names_of
 from landmass.cli.sources import Source, Sources, check_there, fresh, read_events, tell_notes
 from landmass.cli.view import spaced, view
+from landmass.data.builtin.drawn import DRAWN
+from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.dataset import Dataset
 from landmass.data.examples import Examples
 from landmass.data.images import Images
@@ -57,6 +59,9 @@ def fit(order: Order, *, as_json: bool = False, with_report: bool = True, remark
     if order.out is not None:
         refuse_existing(order.out)
     check_there(order.source.source)
+    # Of the labels of images drawn here none is more the answer than another.
+    if order.families is None and order.source.target is None and order.source.source in DRAWN.keys() - EXAMPLES.keys():
+        order = replace(order, families=",".join(OF_IMAGES))
     # Pictures with labels are examples, unless densities are asked for by name.
     only_densities = order.families is not None and not set(names_of(order.families)) & set(CONDITIONALS)
     asked = msgspec.structs.replace(order.source, as_events=order.source.holds_images and only_densities)

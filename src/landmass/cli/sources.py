@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from landmass.cli.console import suggest, tell
 from landmass.data.builtin import DATASETS
+from landmass.data.builtin.drawn import DRAWN
 from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.dataset import Dataset
 from landmass.data.delimited import csv_table
@@ -21,6 +22,9 @@ from landmass.data.read import read
 from landmass.data.tables import check_names
 from landmass.errors import DataError, SettingError, StoreError
 from landmass.estimator.conditional import ConditionalEstimator
+
+# Names that need no file; one of both images and examples stands once.
+BUILT_IN = tuple(dict.fromkeys((*DATASETS, *EXAMPLES, *DRAWN)))
 
 # Held-out events of a built-in data set: enough for a standard error of a few thousandths of a nat.
 FRESH_EVENTS = 20_000
@@ -55,14 +59,14 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def has_answers(self) -> bool:
         """Whether there is something to predict: a target, built-in examples, or pictures with labels."""
-        if self.target is not None or self.source in EXAMPLES:
+        if self.target is not None:
             return True
-        return self.holds_images and not self.as_events
+        return (self.source in EXAMPLES or self.holds_images) and not self.as_events
 
     @property
     def holds_images(self) -> bool:
         """Whether the events are pictures."""
-        return self.source not in ("-", *DATASETS, *EXAMPLES) and holds_images(Path(self.source))
+        return self.source in DRAWN or (not _known(self.source) and holds_images(Path(self.source)))
 
 
 class Sources(Source, frozen=True, forbid_unknown_fields=True):
@@ -107,9 +111,9 @@ def fresh(name: str, like: Source, n: int | None = None) -> Source:
             f"{name} is one set of {EXAMPLES[name].n:,} events, and there are no others to hold against what was "
             "learned from it; a run keeps some of them back"
         )
-    if name not in DATASETS and name not in EXAMPLES:
+    if name not in BUILT_IN:
         return msgspec.structs.replace(like, source=name, n=n, sha256="")
-    most = EXAMPLES[name].n if name in EXAMPLES else FRESH_EVENTS
+    most = FRESH_EVENTS if name in DATASETS else {**DRAWN, **EXAMPLES}[name].n
     return msgspec.structs.replace(
         like, source=name, n=most if n is None else n, seed=like.seed + FRESH_SEED, sha256=""
     )
@@ -136,7 +140,7 @@ def read_events(source: Source) -> tuple[Dataset | Images | Examples, Source]:
             raise SettingError("what is to be predicted cannot come from standard input; give a file")
         data: Dataset | Images | Examples = _with_answers(source)
     elif source.holds_images:
-        data = read_any(name, size=source.size, grey=source.grey)
+        data = read_any(name, n=source.n, seed=source.seed, size=source.size, grey=source.grey)
     elif source.size is not None or source.grey is not None:
         raise SettingError(f"--size and --grey are for pictures, and {name} holds none")
     else:
@@ -152,7 +156,7 @@ def read_events(source: Source) -> tuple[Dataset | Images | Examples, Source]:
 
 def _with_answers(source: Source) -> Images | Examples:
     """Events with their answers; pictures of which nothing is known are events of densities."""
-    if source.target is None and source.holds_images and source.n is None:
+    if source.target is None and source.source not in EXAMPLES and source.holds_images and source.n is None:
         images = read_any(source.source, size=source.size, grey=source.grey)
         if isinstance(images, Images) and not images.labels:
             return images
@@ -216,15 +220,14 @@ def check_there(name: str) -> None:
         return
     folder = Path(name).parent
     beside = [str(path.relative_to(".") if folder == Path(".") else path) for path in _entries(folder)]
-    known = [*DATASETS, *EXAMPLES]
     raise DataError(
-        f"there is no file {name}, and no built-in data set of that name{suggest(name, [*known, *beside])} "
-        f"(built in: {', '.join(known)})"
+        f"there is no file {name}, and no built-in data set of that name{suggest(name, [*BUILT_IN, *beside])} "
+        f"(built in: {', '.join(BUILT_IN)})"
     )
 
 
 def _known(name: str) -> bool:
-    return name == "-" or name in DATASETS or name in EXAMPLES
+    return name == "-" or name in BUILT_IN
 
 
 def _entries(folder: Path) -> list[Path]:

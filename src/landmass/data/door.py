@@ -6,6 +6,7 @@ from typing import Any
 from landmass.data import read as columns
 from landmass.data.binary import Binary, as_binary
 from landmass.data.builtin import DATASETS
+from landmass.data.builtin.drawn import DRAWN
 from landmass.data.dataset import Dataset
 from landmass.data.images import Images, from_array, holds_images, read_images
 from landmass.data.schema import Schema
@@ -32,7 +33,7 @@ def read(
         n: how many events to draw from a built-in data set.
         seed: seed of that draw.
         schema: the sample space, where the default (real columns) is not meant.
-        size: height and width to bring all pictures to; one number makes squares.
+        size: height and width to bring all pictures to; one number makes squares. Built-in images are drawn at it.
         grey: whether to make all pictures grey; None does so if all are.
         binary: how images become black and white: `threshold` cuts at half, `draw` draws each pixel with the
             probability that its grey says, anew for each step of a training and once for a score; None leaves them.
@@ -56,24 +57,36 @@ def _images(source: Any, size: int | tuple[int, int] | None, grey: bool | None) 
         return source
     if len(getattr(source, "shape", ())) in (3, 4) and getattr(source.dtype, "kind", "") in "iu":
         return from_array(source)
+    if isinstance(source, str) and source in DRAWN:
+        if schema is not None or grey is not None or isinstance(size, tuple):
+            raise SettingError(
+                f"{source} are drawn as squares, in their own greys or colours: give n, seed and size=32"
+            )
+        return DRAWN[source].make(n, size=size, seed=seed)
     is_path = isinstance(source, Path) or (isinstance(source, str) and source != "-" and source not in DATASETS)
     if is_path and holds_images(Path(source)):
+        if n is not None:
+            raise SettingError(f"n counts events of a built-in data set; {str(source)[:80]!r} is not one")
         return read_images(Path(source), size=size, grey=grey)
     return None
 
 
-def read_like(source: Any, shape: tuple[int, int, int]) -> Images:
+def read_like(source: Any, shape: tuple[int, int, int], *, n: int | None = None, seed: int = 0) -> Images:
     """Read images of a known shape, to which pictures are brought.
 
     Args:
         source: an array (events × height × width, or with channels behind), `Images`, or the path of such or of
-            pictures.
+            pictures; or the name of built-in images, which are drawn at the height.
         shape: height, width, channels.
+        n: how many built-in images to draw.
+        seed: seed of that draw.
 
     Raises:
         DataError: there are no images, or an array's have another shape.
     """
-    if isinstance(source, str | Path):
+    if isinstance(source, str) and source in DRAWN:
+        images = DRAWN[source].make(n, size=shape[0], seed=seed)
+    elif isinstance(source, str | Path):
         path = Path(source)
         as_it_is = path.suffix.lower() in (".npy", ".npz")
         images = read_images(path) if as_it_is else read_images(path, size=shape[:2], grey=shape[2] == 1)

@@ -14,7 +14,9 @@ from sklearn.exceptions import DataConversionWarning
 
 from landmass.data import delimited, images, tables
 from landmass.data.batches import Split, split_rows
+from landmass.data.builtin.drawn import DRAWN
 from landmass.data.builtin.examples import EXAMPLES
+from landmass.data.door import read as read_any
 from landmass.data.features import Features, Table
 from landmass.data.images import Images
 from landmass.data.pixels import PixelInputs
@@ -208,7 +210,7 @@ def examples(
 
     Args:
         source: the path of a table, or of a folder or ZIP archive of pictures; an array or a table; or the name of
-            built-in examples (`landmass datasets` lists them).
+            built-in examples or images (`landmass datasets` lists them).
         target: the name of the column or label that holds the answers, or the answers themselves; images with one label
             alone, and built-in examples, need none.
         n: how many built-in examples to make.
@@ -219,6 +221,8 @@ def examples(
     if isinstance(source, str) and source in EXAMPLES and target is None:
         made = EXAMPLES[source].make(EXAMPLES[source].n if n is None else n, seed)
         return Examples(made.inputs, made.answers, made.target, source, made.chances)
+    if isinstance(source, str) and source in DRAWN and source not in EXAMPLES:
+        return read_examples(read_any(source, n=n, seed=seed, size=size, grey=grey), target)
     if n is not None:
         raise SettingError(f"n counts built-in examples ({', '.join(EXAMPLES)}); {str(source)[:80]!r} are not such")
     if isinstance(source, str | Path) and (size is not None or grey is not None):
@@ -239,6 +243,8 @@ def read_inputs(X: Any, like: Inputs | None = None) -> tuple[Table | Images, str
         return X, getattr(X, "name", "data")
     if isinstance(X, str) and X in EXAMPLES:
         return examples(X).inputs, X
+    if isinstance(X, str) and X in DRAWN:
+        return DRAWN[X].make(size=like.shape[0] if isinstance(like, PixelInputs) else None), X
     if isinstance(X, str | Path):
         return _read_path(Path(X), like), Path(X).stem
     if tables.is_table(X):

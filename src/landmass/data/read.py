@@ -9,6 +9,7 @@ import numpy as np
 
 from landmass.data import delimited, points, tables
 from landmass.data.builtin import DATASETS, truth
+from landmass.data.builtin.drawn import DRAWN
 from landmass.data.dataset import AT_A_TIME, Dataset
 from landmass.data.limits import check_size
 from landmass.data.pieces import Pieces
@@ -82,8 +83,10 @@ def read(source: Any, *, n: int | None = None, seed: int = 0, schema: Schema | N
         if schema is not None:
             raise SettingError(f"the built-in data set {source!r} brings its own schema")
         return draw(source, n=n, seed=seed)
+    if isinstance(source, str) and source in DRAWN:
+        raise DataError(f"{source} are images, and rows of columns are needed here; read them with landmass.read")
     if n is not None:
-        known = ", ".join(DATASETS)
+        known = ", ".join([*DATASETS, *DRAWN])
         raise SettingError(f"n counts events of a built-in data set ({known}); {str(source)[:80]!r} is not one")
     if isinstance(source, str | Path):
         data = _read_path(source)
@@ -184,7 +187,9 @@ def check_file(path: Path, whole: bool = True) -> None:
     if path.is_symlink() and not path.exists():
         raise DataError(f"there is no file {path}: the link leads to {path.readlink()}; mend the link")
     if not path.exists():
-        raise DataError(f"no file {path}, and no built-in data set of that name (there are: {', '.join(DATASETS)})")
+        raise DataError(
+            f"no file {path}, and no built-in data set of that name (there are: {', '.join([*DATASETS, *DRAWN])})"
+        )
     if not path.is_file():
         # To open a pipe that nobody fills would wait for ever.
         raise DataError(f"{path} is a pipe or device, not a file; give a file, or - to read CSV from standard input")

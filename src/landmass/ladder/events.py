@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from landmass.data import read as columns
+from landmass.data.builtin.drawn import DRAWN
 from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.dataset import Dataset
 from landmass.data.door import read, read_like
@@ -19,9 +20,12 @@ def read_events(X: Any, target: Any, families: Wanted) -> Dataset | Images | Exa
     Raises:
         DataError: they cannot be modelled.
     """
-    known = isinstance(X, Examples) or (isinstance(X, str) and X in EXAMPLES)
+    name = X if isinstance(X, str) else ""
+    # A name of both means examples, unless densities are asked for.
+    drawn = name in DRAWN and (name not in EXAMPLES or are_densities(families))
+    known = isinstance(X, Examples) or (name in EXAMPLES and not drawn)
     data = None if target is not None or known else read(X)
-    if data is None or (isinstance(data, Images) and data.labels and not are_densities(families)):
+    if data is None or (isinstance(data, Images) and data.labels and not (drawn or are_densities(families))):
         found = read_examples(X if data is None else data, target)
         found.check_fit()
         return found
