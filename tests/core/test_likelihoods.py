@@ -19,12 +19,15 @@ def tables(name, levels):
     random = np.random.default_rng(0).normal(0.0, 3.0, (6, likelihood.numbers)).astype(np.float32)
     numbers = NUMBERS if likelihood.numbers == 2 else random
     values = EVERY if levels == 256 else np.array([0, 255], np.uint8)
-    each = jax.vmap(lambda row: likelihood.log_probs(jnp.broadcast_to(row, (len(values), row.size)), jnp.asarray(values)))
+    each = jax.vmap(
+        lambda row: likelihood.log_probs(jnp.broadcast_to(row, (len(values), row.size)), jnp.asarray(values))
+    )
     return np.asarray(each(jnp.asarray(numbers)), np.float64), jnp.asarray(numbers), values
 
 
 @pytest.mark.parametrize(
-    ("name", "levels"), [("gaussian", 256), ("logistic", 256), ("categorical", 256), ("categorical", 2), ("bernoulli", 2)]
+    ("name", "levels"),
+    [("gaussian", 256), ("logistic", 256), ("categorical", 256), ("categorical", 2), ("bernoulli", 2)],
 )
 def test_probabilities_of_all_bytes_sum_to_one(name, levels):
     log_probs, _, _ = tables(name, levels)
@@ -39,9 +42,7 @@ def test_cells_hold_the_differences_of_distribution_functions(name, peer):
     for found, (mean, log_scale) in zip(log_probs, np.asarray(numbers, float), strict=True):
         bump = peer(mean, np.exp(log_scale))
         upper = edges[:-1] > mean
-        expected = np.where(
-            upper, bump.sf(edges[:-1]) - bump.sf(edges[1:]), bump.cdf(edges[1:]) - bump.cdf(edges[:-1])
-        )
+        expected = np.where(upper, bump.sf(edges[:-1]) - bump.sf(edges[1:]), bump.cdf(edges[1:]) - bump.cdf(edges[:-1]))
         known = expected > 1e-30
         np.testing.assert_allclose(found[known], np.log(expected[known]), rtol=2e-4, atol=2e-3)
 
@@ -54,7 +55,9 @@ def test_columns_have_densities(name, peer):
     np.testing.assert_allclose(found, peer(0.4, np.exp(-0.7)).logpdf(x), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(("name", "levels"), [("gaussian", 256), ("logistic", 256), ("categorical", 256), ("bernoulli", 2)])
+@pytest.mark.parametrize(
+    ("name", "levels"), [("gaussian", 256), ("logistic", 256), ("categorical", 256), ("bernoulli", 2)]
+)
 def test_slopes_are_finite_everywhere(name, levels):
     likelihood = LIKELIHOODS[name](levels)
     _, numbers, values = tables(name, levels)
@@ -63,7 +66,9 @@ def test_slopes_are_finite_everywhere(name, levels):
     assert np.isfinite(slopes).all()
 
 
-@pytest.mark.parametrize(("name", "levels"), [("gaussian", 256), ("logistic", 256), ("categorical", 256), ("bernoulli", 2)])
+@pytest.mark.parametrize(
+    ("name", "levels"), [("gaussian", 256), ("logistic", 256), ("categorical", 256), ("bernoulli", 2)]
+)
 def test_draws_come_as_often_as_they_are_likely(name, levels):
     log_probs, numbers, values = tables(name, levels)
     likelihood, n = LIKELIHOODS[name](levels), 20_000

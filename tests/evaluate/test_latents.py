@@ -8,8 +8,9 @@ from scipy.stats import chi
 from landmass.errors import DataError
 from landmass.evaluate import nearest as nearest_module
 from landmass.evaluate.edits import what_changed
-from landmass.evaluate.latents import Cloud, active_units
+from landmass.evaluate.latents import active_units
 from landmass.evaluate.nearest import nearest
+from landmass.train.cloud import Cloud
 
 RNG = np.random.default_rng(0)
 

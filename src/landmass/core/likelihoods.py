@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import msgspec
 import numpy as np
-from jax.scipy.special import log_ndtr, ndtri
+from jax.scipy.special import log_ndtr
 from jaxtyping import Array, Float, Shaped
 
 from landmass.types import Key

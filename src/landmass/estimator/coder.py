@@ -5,7 +5,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +12,6 @@ from jaxtyping import Array, Float, Shaped
 
 from landmass.core.bounds import mixture
 from landmass.core.likelihoods import LIKELIHOODS, Likelihood
-from landmass.data.images import Images
 from landmass.data.pixels import PixelSpace
 from landmass.data.schema import Column
 from landmass.data.space import EVERY_BOUND
@@ -145,7 +143,9 @@ class CoderEstimator(LatentEstimator, SelectingEstimator, ABC):
         name = self._networks(shape)
         encoder = by_name(name, shape, self._outputs * self.latents, given)
         decoder = decoder_by_name(name, shape, likelihood.numbers, given)
-        fresh = (Coder.fresh(encoder, decoder, likelihood, start, spread, self.latents, make) for _ in range(self.members))
+        fresh = (
+            Coder.fresh(encoder, decoder, likelihood, start, spread, self.latents, make) for _ in range(self.members)
+        )
         return stacked([self._member(coder, make) for coder in fresh])
 
     def _networks(self, shape: tuple[int, ...]) -> str:
@@ -165,13 +165,14 @@ class CoderEstimator(LatentEstimator, SelectingEstimator, ABC):
             return
         if self.likelihood == "bernoulli" and _levels(space) == 256:
             raise DataError(
-                "the bernoulli likelihood is of black and white, and these images hold bytes from 0 to 255; declare how "
-                "grey becomes black or white, with landmass.read(…, binary='draw') or binary='threshold' (on the shell: "
-                f"--binary), or take another likelihood: {', '.join(possible)}"
+                "the bernoulli likelihood is of black and white, and these images hold bytes from 0 to 255; declare "
+                "how grey becomes black or white, with landmass.read(…, binary='draw') or binary='threshold' (on the "
+                f"shell: --binary), or take another likelihood: {', '.join(possible)}"
             )
         kind = {0: "columns of numbers", 2: "black and white images", 256: "images"}[_levels(space)]
         raise SettingError(
-            f"{type(self).__name__}'s likelihood must be one of {', '.join(possible)} for {kind}, got {self.likelihood!r}"
+            f"{type(self).__name__}'s likelihood must be one of {', '.join(possible)} for {kind}, "
+            f"got {self.likelihood!r}"
         )
 
     @property

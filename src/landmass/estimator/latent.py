@@ -25,7 +25,9 @@ HostCodes = Float[np.ndarray, "events latents"]
 class LatentEstimator(DensityEstimator, ABC):
     """Base of the estimators whose events have a code."""
 
-    def encode(self, X: Any, *, draw: bool = False, random_state: int | np.random.RandomState | None = None) -> HostCodes:
+    def encode(
+        self, X: Any, *, draw: bool = False, random_state: int | np.random.RandomState | None = None
+    ) -> HostCodes:
         """The codes of events.
 
         Args:

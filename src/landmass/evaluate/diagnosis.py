@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from landmass.errors import DataError, SettingError
 from landmass.evaluate import findings
-from landmass.evaluate.inspect import table
+from landmass.text import table
 from landmass.train.progress import LayerRecord, Progress, histories
 
 HEAD = ("layer", "median gradient", "greatest", "mean, first and last", "sd, first and last", "dead", "running gap")

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from landmass.errors import DataError
-from landmass.evaluate.inspect import table
+from landmass.text import table
 
 
 class Change(NamedTuple):

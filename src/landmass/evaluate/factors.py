@@ -14,8 +14,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.class_weight import compute_sample_weight
 
 from landmass.errors import DataError
-from landmass.evaluate.inspect import table
-from landmass.evaluate.labels import LEAST, Labelled, checked, labelled
+from landmass.text import table
+from landmass.train.labels import LEAST, Labelled, checked, labelled
 
 # Bins of equal mass that amounts are put into for mutual information, as Chen et al. 2018.
 BINS = 20

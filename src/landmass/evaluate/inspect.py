@@ -13,6 +13,7 @@ from landmass.estimator.conditional import ConditionalEstimator
 from landmass.nn.base import events_of
 from landmass.nn.inside import Told, passes, tell, weights_of
 from landmass.nn.network import Network
+from landmass.text import table
 from landmass.types import Key
 
 # The most events that are passed: their activations in all layers are held at once.
@@ -107,13 +108,3 @@ def _row(layer: LayerTrace) -> tuple[str, ...]:
     dead = "" if layer.dead is None else f"{layer.dead:.1%}"
     drift = ("" if each is None else f"{each:.3g}" for each in (layer.running_gap, layer.running_ratio))
     return layer.name, *sizes, *spread, dead, *drift
-
-
-def table(rows: list[tuple[str, ...]]) -> str:
-    """Rows of cells with their columns below each other, the first from the left, the others from the right."""
-    wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        [cell.rjust(width) if i else cell.ljust(width) for i, (cell, width) in enumerate(zip(row, wide, strict=True))]
-        for row in rows
-    ]
-    return "\n".join("  ".join(line).rstrip() for line in lines)

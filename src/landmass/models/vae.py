@@ -1,4 +1,4 @@
-"""Variational auto-encoder: events drawn by a network from a few latent numbers, fitted by a bound on the likelihood."""
+"""Variational auto-encoder: a network draws events from a few latent numbers; fitted by a bound on the likelihood."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 from sklearn.utils.validation import check_is_fitted
 
@@ -23,6 +22,7 @@ from landmass.nn.network import Running
 from landmass.train.coder import Coder, Codes, Posterior, black_or_white
 from landmass.train.rows import Batch
 from landmass.types import Key, Keys, LogDensities, Scalar
+
 
 class Bells(eqx.Module):
     """A mixture of normal distributions of codes with independent numbers; of one, the standard normal distribution.

@@ -10,7 +10,6 @@ from landmass.nn.layers import Activation, BatchNorm, Conv, Dense, Dropout, Glob
 from landmass.nn.network import AnyLayer, Residual
 from landmass.nn.shaping import Crop, Flatten, PixelShuffle, Reshape
 
-
 # Numbers a part of an event that a layer gives by itself, and numbers that more are made of.
 MANY_NUMBERS, FEATURES = 16, 8
 

@@ -11,9 +11,9 @@ from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from landmass.errors import DataError
-from landmass.evaluate.inspect import table
-from landmass.evaluate.labels import Labelled, checked, labelled
-from landmass.evaluate.latents import Cloud
+from landmass.text import table
+from landmass.train.cloud import Cloud
+from landmass.train.labels import Labelled, checked, labelled
 
 Metric = Literal["codes", "latents"]
 

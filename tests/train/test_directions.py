@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import norm
 
 from landmass.errors import DataError
-from landmass.evaluate.directions import directions, shift
+from landmass.train.directions import directions, shift
 
 RNG = np.random.default_rng(0)
 N = 2000
