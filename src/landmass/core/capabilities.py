@@ -63,6 +63,10 @@ class AbstractBound(AbstractModel):
     def log_prob_bound(self, x: Array, key: Key, context: Context = None) -> Scalar:
         """A random number whose expectation is at most log p(x)."""
 
+    def quick_log_probs(self, x: HostEvents) -> LogDensities | None:
+        """The same for many events by another way; None where there is no other."""
+        return None
+
 
 class AbstractEstimate(AbstractModel):
     """A distribution whose log-density is known up to a numerical error that is told."""
@@ -70,6 +74,10 @@ class AbstractEstimate(AbstractModel):
     @abstractmethod
     def log_prob_estimate(self, x: Array, key: Key, context: Context = None) -> tuple[Scalar, Scalar]:
         """An estimate of log p(x) and its error, both in nats."""
+
+
+Scored = AbstractDensity | AbstractBound
+"""What gives events a number that may be compared: their log-density, or a bound on it."""
 
 
 class AbstractConditional(eqx.Module):

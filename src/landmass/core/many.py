@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Shaped
 from scipy.special import logsumexp
 
-from landmass.core.capabilities import AbstractDensity
+from landmass.core.capabilities import AbstractBound, AbstractDensity, AbstractModel, Scored
 from landmass.core.distributions import Blend, Mixture
 from landmass.types import Key, LogDensities
 
@@ -26,14 +26,14 @@ LARGE = 1_000
 
 
 def log_prob(
-    model: AbstractDensity,
+    model: Scored,
     Z: Shaped[np.ndarray, "events ..."],
     context: Shaped[np.ndarray, "events ..."] | None = None,
 ) -> LogDensities:
     """Log-densities of coordinates, in float64.
 
     Args:
-        model: the density.
+        model: the density, or a bound on one.
         Z: coordinates of events, in its space.
         context: what each event is given; None for a density that needs nothing.
     """
@@ -44,6 +44,8 @@ def log_prob(
         each = np.column_stack([log_prob(part, Z) for part in model.parts])
         return np.asarray(logsumexp(each + log_weights, axis=1))
     found = model.quick_log_probs(Z)
+    if isinstance(model, AbstractBound):
+        return in_blocks(_bound, model, Z).astype(np.float64) if found is None else found
     left = np.arange(len(Z)) if found is None else np.flatnonzero(np.isnan(found))
     found = np.empty(len(Z)) if found is None else found
     # What a quick way has left over is often a handful.
@@ -55,7 +57,7 @@ def log_prob(
     return found
 
 
-def draw(model: AbstractDensity, n: int, random_state: np.random.RandomState) -> Shaped[np.ndarray, "events ..."]:
+def draw(model: AbstractModel, n: int, random_state: np.random.RandomState) -> Shaped[np.ndarray, "events ..."]:
     """Draw events.
 
     Args:
@@ -119,8 +121,12 @@ def _given(model: AbstractDensity, z: Array, context: Array) -> Array:
     return model.log_probs(z, context)
 
 
+def _bound(model: AbstractBound, z: Array) -> Array:
+    return jax.vmap(lambda each: model.log_prob_bound(each, jax.random.key(0)))(z)
+
+
 @eqx.filter_jit
-def _draw_block(model: AbstractDensity, key: Key) -> Shaped[Array, "rows ..."]:
+def _draw_block(model: AbstractModel, key: Key) -> Shaped[Array, "rows ..."]:
     return model.samples(key, ROWS)
 
 

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from jaxtyping import Array, Float
 
-from landmass.core.capabilities import AbstractDensity
+from landmass.core.capabilities import Scored
 from landmass.core.many import log_prob
 from landmass.errors import FitError
 from landmass.train.checkpoint import NOWHERE, Checkpoint
@@ -302,7 +302,7 @@ def _end(step: Pass, state: Tree, gathered: Gathered) -> tuple[Tree, Array]:
     return step.end(state, gathered)
 
 
-def _score(model: AbstractDensity, validation: Coordinates) -> float:
+def _score(model: Scored, validation: Coordinates) -> float:
     """Mean log-density; NaN of no events."""
     z, weight = validation.whole
     if not len(z):
