@@ -7,6 +7,7 @@ from typing import Any
 _DENSITIES = {
     "UniformBox": "landmass.models.uniform_box",
     "Gaussian": "landmass.models.gaussian",
+    "ProbabilisticPCA": "landmass.models.probabilistic_pca",
     "Histogram": "landmass.models.histogram",
     "GaussianMixture": "landmass.models.gaussian_mixture",
     "KernelDensity": "landmass.models.kernel_density",

@@ -98,7 +98,7 @@ def pieces(source: Any, *, rows: int = AT_A_TIME, schema: Schema | None = None) 
     """Events to read piece by piece, for data that does not fit into memory.
 
     The families that add up statistics of events, one by one, can be fitted to them: the uniform box, the Gaussian,
-    the histogram and the Gaussian mixture.
+    probabilistic PCA, the histogram and the Gaussian mixture.
 
     Args:
         source: the path of a Parquet or NPY file; a list of anything that `landmass.read` takes, of which one is read

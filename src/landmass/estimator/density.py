@@ -197,7 +197,7 @@ class DensityEstimator(DensityMixin, Estimator, ABC):
         if isinstance(data, Pieces) and not self._reads_pieces:
             raise DataError(
                 f"{type(self).__name__} needs all events at once and cannot read {data.name} in pieces; give it fewer "
-                "rows with landmass.read, or fit UniformBox, Gaussian, Histogram or GaussianMixture"
+                "rows with landmass.read, or fit UniformBox, Gaussian, ProbabilisticPCA, Histogram or GaussianMixture"
             )
 
 
