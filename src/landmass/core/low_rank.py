@@ -165,6 +165,64 @@ class DequantisedNormal(AbstractBound, AbstractLatent):
         return jnp.clip(jnp.floor(x), 0.0, 255.0).astype(jnp.uint8).reshape(self.shape)
 
 
+class Incomplete(AbstractDensity, AbstractLatent):
+    """Rows some of whose cells are missing (NaN), each column's on its own and whatever the values are.
+
+    An event is its pattern of missing cells and the values of the others; those that are missing are integrated out.
+
+    Args:
+        normal: of complete rows.
+        missing: how often a cell of each column is missing, between zero and one.
+    """
+
+    normal: LowRankNormal
+    missing: Float[Numbers, " columns"]
+
+    def log_prob(self, x: Event, context: Context = None) -> Scalar:
+        seen, noise = ~jnp.isnan(x), jnp.asarray(self.normal.noise, x.dtype)
+        steps, loadings, inner = self._seen(x)
+        cells = seen.sum().astype(x.dtype)
+        code = jnp.linalg.solve(inner, steps @ loadings)
+        # What the code leaves over: the same as xᵀ Σ⁻¹ x, and no difference of large numbers.
+        distance = ((steps - loadings @ code) ** 2).sum() / noise + code @ code
+        log_det = jnp.linalg.slogdet(inner)[1] + (cells - code.size) * jnp.log(noise)
+        pattern = jnp.log(jnp.where(seen, 1.0 - self.missing, self.missing)).sum()
+        return pattern - 0.5 * (distance + log_det + cells * LOG_2PI)
+
+    def quick_log_probs(self, x: HostEvents) -> LogDensities | None:
+        if not isinstance(self.missing, np.ndarray):
+            return None
+        seen, found = ~np.isnan(x), np.empty(len(x))
+        patterns, which = np.unique(seen, axis=0, return_inverse=True)
+        chances = np.log(np.where(patterns, 1.0 - self.missing, self.missing)).sum(1)
+        for number, (pattern, chance) in enumerate(zip(patterns, chances, strict=True)):
+            rows = np.flatnonzero(which.ravel() == number)
+            known = self.normal if pattern.all() else self.normal.marginal(pattern)
+            found[rows] = chance + known.on_host(x[rows][:, pattern])
+        return found
+
+    def sample(self, key: Key, context: Context = None) -> Event:
+        values, gaps = jax.random.split(key)
+        x = self.normal.sample(values)
+        return jnp.where(jax.random.uniform(gaps, x.shape) < self.missing, jnp.nan, x)
+
+    def encode(self, x: Event) -> Code:
+        """Mean of the code given the cells that are there."""
+        steps, loadings, inner = self._seen(x)
+        return jnp.linalg.solve(inner, steps @ loadings)
+
+    def decode(self, z: Code) -> Event:
+        """Mean of the complete event given the code."""
+        return self.normal.decode(z)
+
+    def _seen(self, x: Event) -> tuple[Event, Array, Array]:
+        """Steps from the mean and rows of W, zero where a cell is missing, and WᵀW + σ² I of these rows."""
+        seen = ~jnp.isnan(x)
+        loadings = jnp.where(seen[:, None], self.normal.loadings, 0.0)
+        inner = loadings.T @ loadings + self.normal.noise * jnp.eye(loadings.shape[1])
+        return jnp.where(seen, x - self.normal.mean, 0.0), loadings, inner
+
+
 def _library(numbers: Any) -> Any:
     """NumPy for what is on the host."""
     return np if isinstance(numbers, np.ndarray) else jnp

@@ -19,6 +19,7 @@ def read(
     schema: Schema | None = None,
     size: int | tuple[int, int] | None = None,
     grey: bool | None = None,
+    missing: bool = False,
 ) -> Dataset | Images:
     """Read events from whatever holds them.
 
@@ -32,6 +33,7 @@ def read(
         schema: the sample space, where the default (real columns) is not meant.
         size: height and width to bring all pictures to; one number makes squares.
         grey: whether to make all pictures grey; None does so if all are.
+        missing: whether rows with empty cells are kept, with NaN in these, for families that take them.
 
     Returns:
         A `Dataset`, or `Images`.
@@ -48,7 +50,7 @@ def read(
         return read_images(Path(source), size=size, grey=grey)
     if size is not None or grey is not None:
         raise SettingError("size and grey are for pictures; leave them out")
-    return columns.read(source, n=n, seed=seed, schema=schema)
+    return columns.read(source, n=n, seed=seed, schema=schema, missing=missing)
 
 
 def read_like(source: Any, shape: tuple[int, int, int]) -> Images:

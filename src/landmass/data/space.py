@@ -93,15 +93,19 @@ class Space(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def forward(
         self, X: HostEvents, precision: Precision = np.float32
     ) -> tuple[Float[np.ndarray, "events columns"], LogDensities]:
-        """Coordinates of events, and log |det dz/dx| of each: -inf outside the sample space."""
+        """Coordinates of events, and log |det dz/dx| of each: -inf outside the sample space.
+
+        A cell that is missing (NaN) stays so, and adds nothing.
+        """
         Z, log_det, inside = np.empty(X.shape, precision), np.zeros(len(X)), np.ones(len(X), bool)
         for i, (column, values) in enumerate(zip(self.schema.columns, X.T, strict=True)):
             low = np.nextafter(0.0, 1.0) if isinstance(column, Positive) else column.low
+            missing = np.isnan(values)
             if not isinstance(column, Circular):
-                inside &= (low <= values) & (values <= column.high)
+                inside &= missing | ((low <= values) & (values <= column.high))
                 values = np.clip(values, low, column.high)
             Z[:, i], slope = self._forward_column(i, values)
-            log_det += slope
+            log_det += np.where(missing, 0.0, slope)
         return Z, np.where(inside, log_det, -np.inf)
 
     def inverse(self, Z: Float[np.ndarray, "events columns"]) -> HostEvents:

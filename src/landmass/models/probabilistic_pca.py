@@ -13,7 +13,8 @@ from scipy.linalg import eigh
 
 from landmass.core.capabilities import Scored
 from landmass.core.distributions import LOG_2PI
-from landmass.core.low_rank import DequantisedNormal, LowRankNormal, upright
+from landmass.core.low_rank import DequantisedNormal, Incomplete, LowRankNormal, upright
+from landmass.data.dataset import Dataset
 from landmass.data.pixels import PixelSpace
 from landmass.data.schema import Column
 from landmass.data.space import EVERY_BOUND
@@ -44,7 +45,9 @@ class ProbabilisticPCA(WeighsEvents, SelectingEstimator):
 
     Equal noise in all columns means something only in equal units: columns are standardised first, so that their
     units do not matter, and the directions are those of the correlation matrix. Positive columns are normal in
-    their logarithm, bounded and circular ones in their probit. Images are taken in bytes as they are, and have a lower
+    their logarithm, bounded and circular ones in their probit. Where cells of rows are missing, it is fitted by "em" to
+    the others, and an event is the values that are there and which are not: each column is missing as often as in
+    training, whatever the values. Images are taken in bytes as they are, and have a lower
     bound in place of a density.
 
     Args:
@@ -60,6 +63,7 @@ class ProbabilisticPCA(WeighsEvents, SelectingEstimator):
     _reads_pieces: ClassVar[bool] = True
     _takes: ClassVar[frozenset[EventKind]] = frozenset({"row", "image"})
     _precision: ClassVar[Precision] = np.float64
+    _integrates_missing: ClassVar[bool] = True
 
     n_components: int | None = None
     method: Literal["closed_form", "em"] = "closed_form"
@@ -71,7 +75,8 @@ class ProbabilisticPCA(WeighsEvents, SelectingEstimator):
         tried = [0, *(2**i for i in range(9)), columns - 1]
         tried = sorted({k for k in tried if k <= min(columns - 1, MOST_TRIED)})
         sizes = tried if self.n_components is None else [self.n_components]
-        learners = self._by_em if self.method == "em" else self._in_closed_form
+        by_em = self.method == "em" or self._data_misses
+        learners = self._by_em if by_em else self._in_closed_form
         return Selection(lambda: in_order(learners(sizes, space, z), give_up=2), setting="n_components")
 
     def _in_closed_form(self, sizes: list[int], space: Any, z: Coordinates) -> Iterator[tuple[int, Learner]]:
@@ -89,8 +94,9 @@ class ProbabilisticPCA(WeighsEvents, SelectingEstimator):
 
     def _by_em(self, sizes: list[int], space: Any, z: Coordinates) -> Iterator[tuple[int, Learner]]:
         algorithm, stops = (_nothing, _expect, _maximise, _fitted), {"max_steps": self.max_iter, "tolerance": self.tol}
+        missing = _how_often_missing(z) if self._data_misses else None
         for k in sizes:
-            yield k, expectation_maximisation(partial(_start, len(space), k), *algorithm, **stops)
+            yield k, expectation_maximisation(partial(_start, len(space), k, missing), *algorithm, **stops)
 
     def _settle(self, model: Any) -> Scored:
         self._check_noise(_normal_of(model))
@@ -107,35 +113,48 @@ class ProbabilisticPCA(WeighsEvents, SelectingEstimator):
     def _empty(self, space: Any, sizes: Mapping[str, int]) -> Scored:
         d, k = space.schema.dimensions, sizes.get("components", 0)
         normal = LowRankNormal(jnp.zeros(d), jnp.zeros((d, k)), jnp.zeros(k), jnp.zeros(()))
-        return DequantisedNormal(normal, space.image.shape) if isinstance(space, PixelSpace) else normal
+        if isinstance(space, PixelSpace):
+            return DequantisedNormal(normal, space.image.shape)
+        return Incomplete(normal, jnp.zeros(d)) if "gaps" in sizes else normal
 
     def _sizes(self) -> dict[str, int]:
         k = len(_normal_of(self.model_).variances)
-        return {"components": k} if k else {}
+        return {name: size for name, size in (("components", k), ("gaps", int(self._misses))) if size}
+
+    @property
+    def _misses(self) -> bool:
+        return isinstance(self.model_, Incomplete)
+
+    @property
+    def _data_misses(self) -> bool:
+        """Whether the events to fit may miss cells."""
+        return isinstance(self.data_, Dataset) and self.data_.incomplete
 
     @property
     def parameters_(self) -> Mapping[str, np.ndarray]:
         """`mean`, `components` (Wᵀ) and `noise` (standard deviations), shapes (columns,), (k, columns) and (columns,).
 
         In the units of the data for real columns, of their map for others, and in bytes for images, where the mean is
-        that of the middles of the bytes' cells. The covariance is componentsᵀ · components + diag(noise²).
+        that of the middles of the bytes' cells. The covariance is componentsᵀ · components + diag(noise²). Where cells
+        may be missing there is `missing`, how often they are in each column.
         """
         normal, space = _normal_of(self.model_), self.space_
         loc, scale = np.zeros(len(normal.mean)), np.ones(len(normal.mean))
         if not isinstance(space, PixelSpace):
             real = np.array(space.maps) == "affine"
             loc, scale = np.where(real, space.loc, 0.0), np.where(real, space.scale, 1.0)
-        return {
+        found = {
             "mean": loc + scale * normal.mean,
             "components": (scale[:, None] * normal.loadings).T,
             "noise": scale * np.sqrt(normal.noise),
         }
+        return {**found, "missing": self.model_.missing} if self._misses else found
 
     @property
     def n_parameters_(self) -> int:
-        """Means, directions with their variances, and the noise; turning W changes nothing."""
+        """Means, directions with their variances, the noise, and how often cells are missing; turning W is free."""
         d, k = _normal_of(self.model_).directions.shape
-        return d + d * k - k * (k - 1) // 2 + 1
+        return d * (1 + self._misses) + d * k - k * (k - 1) // 2 + 1
 
     def check_settings(self) -> None:
         super().check_settings()
@@ -152,11 +171,12 @@ class ProbabilisticPCA(WeighsEvents, SelectingEstimator):
 
 
 class Factors(NamedTuple):
-    """State of EM, in single precision: μ, W and σ²."""
+    """State of EM, in single precision: μ, W, σ², and how often cells are missing, None where none may be."""
 
     mean: Event
     loadings: Float[Array, "columns components"]
     noise: Scalar
+    missing: Event | None
 
 
 class Expected(NamedTuple):
@@ -165,63 +185,90 @@ class Expected(NamedTuple):
     Args:
         weight: of the events.
         first: sums of residuals times the code and one, a row for each column.
-        second: sums of products of the code and one.
+        second: sums of products of the code and one, for each column where cells may be missing.
         squares: sum of squared residuals.
+        cells: summed weight of the cells that are there.
     """
 
     weight: Scalar
     first: Float[Array, "columns inputs"]
-    second: Float[Array, "inputs inputs"]
+    second: Float[Array, "each inputs inputs"]
     squares: Scalar
+    cells: Scalar
 
 
-def _start(columns: int, components: int, key: Key) -> Factors:
+def _start(columns: int, components: int, missing: Float[np.ndarray, " columns"] | None, key: Key) -> Factors:
     """Standardised columns, any directions."""
     loadings = jax.random.normal(key, (columns, components)) / np.sqrt(max(components, 1))
-    return Factors(jnp.zeros(columns), loadings, jnp.ones(()))
+    rates = None if missing is None else jnp.asarray(missing, jnp.float32)
+    return Factors(jnp.zeros(columns), loadings, jnp.ones(()), rates)
 
 
 def _nothing(state: Factors) -> Expected:
     columns, components = state.loadings.shape
-    inputs = components + 1
-    return Expected(jnp.zeros(()), jnp.zeros((columns, inputs)), jnp.zeros((inputs, inputs)), jnp.zeros(()))
+    inputs, each = components + 1, 1 if state.missing is None else columns
+    zero = jnp.zeros(())
+    return Expected(zero, jnp.zeros((columns, inputs)), jnp.zeros((each, inputs, inputs)), zero, zero)
 
 
 def _expect(
     state: Factors, stats: Expected, x: Float[Array, "block columns"], weight: Float[Array, " block"]
 ) -> tuple[Expected, Scalar]:
-    """Add a block's expected codes; also its log-likelihood."""
-    columns, components = state.loadings.shape
-    steps = x - state.mean[None]
-    inner = state.loadings.T @ state.loadings + state.noise * jnp.eye(components)
-    code = jnp.linalg.solve(inner, (steps @ state.loadings).T).T
-    spread = state.noise * jnp.linalg.inv(inner)
-    left = steps - code @ state.loadings.T
+    """Add a block's expected codes; also its log-likelihood.
+
+    What depends on which cells are there is made once for all events where all are there: axes of length one.
+    """
+    W, noise = state.loadings, state.noise
+    complete, components = state.missing is None, W.shape[1]
+    seen = ~jnp.isnan(x)
+    there = (seen[:1] if complete else seen).astype(x.dtype)
+    inner = W.T[None] @ (there[:, :, None] * W[None]) + noise * jnp.eye(components)[None]
+    inverse = jnp.linalg.inv(inner)
+    steps = jnp.where(seen, x - state.mean[None], 0.0)
+    code = (inverse @ (steps @ W)[:, :, None])[:, :, 0]
+    left = jnp.where(seen, steps - code @ W.T, 0.0)
     inputs = jnp.concatenate([code, jnp.ones((len(x), 1))], axis=1)
-    total, shared = weight.sum(), inputs * weight[:, None]
     # A code is known up to its spread, in which residuals share.
-    unsure = state.loadings @ spread
-    first = left.T @ shared - total * jnp.pad(unsure, ((0, 0), (0, 1)))
-    second = inputs.T @ shared + total * jnp.pad(spread, ((0, 1), (0, 1)))
-    squares = weight @ (left**2).sum(1) + total * (unsure * state.loadings).sum()
-    distance = (left**2).sum(1) / state.noise + (code**2).sum(1)
-    log_det = jnp.linalg.slogdet(inner)[1] + (columns - components) * jnp.log(state.noise)
-    added = Expected(total, first, second, squares)
-    log_prob = -0.5 * (distance + log_det + columns * LOG_2PI)
+    spread = noise * inverse
+    unsure = W[None] @ spread
+    counted = there * (weight.sum()[None, None] if complete else weight[:, None])
+    first = (left * weight[:, None]).T @ inputs - jnp.pad((counted[:, :, None] * unsure).sum(0), ((0, 0), (0, 1)))
+    products = inputs[:, :, None] * inputs[:, None, :] + jnp.pad(spread, ((0, 0), (0, 1), (0, 1)))
+    each = weight[:, None] if complete else counted
+    second = (each.T @ products.reshape(len(x), -1)).reshape(-1, *products.shape[1:])
+    squares = weight @ (left**2).sum(1) + (counted * (unsure * W[None]).sum(2)).sum()
+    cells = there.sum(1)
+    distance = (left**2).sum(1) / noise + (code**2).sum(1)
+    log_det = jnp.linalg.slogdet(inner)[1] + (cells - components) * jnp.log(noise)
+    log_prob = -0.5 * (distance + log_det + cells * LOG_2PI)
+    if state.missing is not None:
+        log_prob = log_prob + jnp.log(jnp.where(seen, 1.0 - state.missing[None], state.missing[None])).sum(1)
+    added = Expected(weight.sum(), first, second, squares, counted.sum())
     return Expected(*(before + more for before, more in zip(stats, added, strict=True))), weight @ log_prob
 
 
 def _maximise(state: Factors, stats: Expected) -> Factors:
-    change = jnp.linalg.solve(stats.second / stats.weight, (stats.first / stats.weight).T).T
-    left = (stats.squares - (stats.first * change).sum()) / stats.weight
+    first, second = stats.first / stats.weight, stats.second / stats.weight
+    change = (jnp.linalg.inv(second) @ first[:, :, None])[:, :, 0]
+    left = (stats.squares - (stats.first * change).sum()) / stats.cells
     # A least one, which is refused in the end.
-    noise = jnp.maximum(left / len(state.mean), 0.99 * LEAST_NOISE)
-    return Factors(state.mean + change[:, -1], state.loadings + change[:, :-1], noise)
+    noise = jnp.maximum(left, 0.99 * LEAST_NOISE)
+    return Factors(state.mean + change[:, -1], state.loadings + change[:, :-1], noise, state.missing)
 
 
-def _fitted(state: Factors) -> LowRankNormal:
-    mean, loadings, noise = (np.asarray(part, np.float64) for part in state)
-    return LowRankNormal.of(mean, loadings, float(noise))
+def _fitted(state: Factors) -> Scored:
+    mean, loadings, noise = (np.asarray(part, np.float64) for part in state[:3])
+    normal = LowRankNormal.of(mean, loadings, float(noise))
+    return normal if state.missing is None else Incomplete(normal, np.asarray(state.missing, np.float64))
+
+
+def _how_often_missing(z: Coordinates) -> Float[np.ndarray, " columns"]:
+    """The share of each column's cells that are missing, counting one more that is so by half.
+
+    Source: Krichevsky & Trofimov 1981.
+    """
+    missing = np.sum([weight @ np.isnan(block) for block, weight in z.blocks()], axis=0)
+    return (missing + 0.5) / (z.total + 1.0)
 
 
 def _moments(z: Coordinates, columns: int) -> tuple[np.ndarray, np.ndarray]:
@@ -257,4 +304,4 @@ def _normal(mean: np.ndarray, variances: np.ndarray, directions: np.ndarray, k: 
 
 
 def _normal_of(model: Any) -> LowRankNormal:
-    return model.normal if isinstance(model, DequantisedNormal) else model
+    return model if isinstance(model, LowRankNormal) else model.normal
