@@ -7,6 +7,7 @@ from typing import Any
 _DENSITIES = {
     "UniformBox": "landmass.models.uniform_box",
     "Gaussian": "landmass.models.gaussian",
+    "ProbabilisticPCA": "landmass.models.probabilistic_pca",
     "Histogram": "landmass.models.histogram",
     "GaussianMixture": "landmass.models.gaussian_mixture",
     "KernelDensity": "landmass.models.kernel_density",
@@ -14,9 +15,13 @@ _DENSITIES = {
     "Stack": "landmass.models.stack",
 }
 
+# Of these densities of rows a ladder has only those that it is asked for.
+_ON_REQUEST = ("ProbabilisticPCA",)
+
 _OF_IMAGES = {
     "UniformBox": "landmass.models.uniform_box",
     "Independent": "landmass.models.independent",
+    "ProbabilisticPCA": "landmass.models.probabilistic_pca",
     "VAE": "landmass.models.vae",
     "Stack": "landmass.models.stack",
 }

@@ -17,6 +17,7 @@ __all__ = [
     "Key",
     "Keys",
     "LogDensities",
+    "Precision",
     "Scalar",
     "Tree",
 ]
@@ -38,6 +39,9 @@ HostEvents = Float[np.ndarray, "events columns"] | UInt8[np.ndarray, "events hei
 
 LogDensities = Float[np.ndarray, " events"]
 """Log-densities in nats, float64, on the host."""
+
+Precision = type[np.float32] | type[np.float64]
+"""Of numbers: single on the device; on the host double is to be had."""
 
 Copies = Integer[np.ndarray, " events"]
 """For each event, the number of the distinct one that it is a copy of."""

@@ -307,6 +307,12 @@ BAD = {
         ("prior_strength", -1.0),
         ("validation_fraction", 0.0),
     ],
+    "probabilistic_pca": [
+        *(("n_components", value) for value in (-1, 2)),
+        ("method", "guess"),
+        ("max_iter", 0),
+        ("validation_fraction", 0.0),
+    ],
     "kernel_density": [("bandwidth", 0.0), ("bandwidth", (1.0, -1.0)), ("bandwidth", (1.0, 1.0, 1.0))],
     "spline_flow": [
         *((setting, 0) for setting in ("max_steps", "batch_size", "patience", "members", "n_bins", "hidden", "depth")),

@@ -42,8 +42,8 @@ def same_numbers(one, other):
     np.testing.assert_array_equal(one.score_samples(HELD_OUT), other.score_samples(HELD_OUT))
 
 
-def test_four_families_read_pieces():
-    assert READ_PIECES == ["uniform_box", "gaussian", "histogram", "gaussian_mixture"]
+def test_five_families_read_pieces():
+    assert READ_PIECES == ["uniform_box", "gaussian", "probabilistic_pca", "histogram", "gaussian_mixture"]
 
 
 @pytest.mark.parametrize("name", READ_PIECES)
@@ -177,7 +177,10 @@ def test_a_function_may_make_the_pieces():
     ("fit", "words"),
     [
         (lambda: KernelDensity().fit(pieces(PARTS)), "needs all events at once"),
-        (lambda: SplineFlow().fit(pieces(PARTS)), "fit UniformBox, Gaussian, Histogram or GaussianMixture"),
+        (
+            lambda: SplineFlow().fit(pieces(PARTS)),
+            "fit UniformBox, Gaussian, ProbabilisticPCA, Histogram or GaussianMixture",
+        ),
         (lambda: landmass.Ladder().fit(pieces(PARTS)), "in pieces"),
         (lambda: pieces([]), "no pieces"),
         (lambda: pieces(EVENTS), "not from Dataset"),
@@ -209,8 +212,8 @@ def counted(n=400):
     return events, counts, events.take(np.repeat(np.arange(n), counts))
 
 
-def test_five_families_weigh_events():
-    assert WEIGH == ["uniform_box", "gaussian", "histogram", "gaussian_mixture", "kernel_density"]
+def test_six_families_weigh_events():
+    assert WEIGH == ["uniform_box", "gaussian", "probabilistic_pca", "histogram", "gaussian_mixture", "kernel_density"]
 
 
 @pytest.mark.parametrize("name", WEIGH)

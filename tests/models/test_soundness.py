@@ -28,7 +28,9 @@ def is_sound(verdict):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", ["gaussian", "gaussian_mixture", "kernel_density", "spline_flow"])
+@pytest.mark.parametrize(
+    "family", ["gaussian", "probabilistic_pca", "gaussian_mixture", "kernel_density", "spline_flow"]
+)
 def test_every_smooth_family_is_sound_in_five_columns(family):
     model = estimator(family).fit(FIVE)
     verdict = check_density(model)

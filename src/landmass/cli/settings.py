@@ -11,7 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from landmass.catalog import CONDITIONALS, FAMILIES, KNOWN, family, name_of
+from landmass.catalog import CONDITIONALS, FAMILIES, KNOWN, USUAL, family, name_of
 from landmass.cli.console import suggest
 from landmass.errors import SettingError
 from landmass.models.stack import Stack
@@ -111,7 +111,7 @@ def names_of(families: str | None) -> list[str]:
         SettingError: one is unknown, or named twice; or there is none.
     """
     if families is None:
-        return [name for name in FAMILIES if name != name_of(Stack())]
+        return [name for name in USUAL if name != name_of(Stack())]
     given = [name.strip() for name in families.split(",") if name.strip()]
     names = [name_of(family(name)()) for name in given]
     twice = [name for name in names if names.count(name) > 1]

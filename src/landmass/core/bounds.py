@@ -95,8 +95,11 @@ def bound(model: AbstractBound, Z: Shaped[np.ndarray, "events ..."], draws: int)
     found = [np.empty((0, 2), np.float32)]
     for start in range(0, n, rows):
         short = max(start + rows - n, 0)
-        block = [np.pad(each[start : start + rows], ((0, short), *[(0, 0)] * (each.ndim - 1))) for each in (Z, seeds)]
-        found.append(np.asarray(_bounds(model, *map(jnp.asarray, block), draws, at_a_time))[: rows - short])
+        z, own = (
+            jnp.asarray(np.pad(each[start : start + rows], ((0, short), *[(0, 0)] * (each.ndim - 1))))
+            for each in (Z, seeds)
+        )
+        found.append(np.asarray(_bounds(model, z, own, draws, at_a_time))[: rows - short])
     log_mean, log_square = np.concatenate(found).astype(np.float64).T
     # The error of the log of a mean is the relative error of the mean.
     spread = np.maximum(np.expm1(log_square - 2.0 * log_mean), 0.0)

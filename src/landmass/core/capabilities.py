@@ -59,11 +59,6 @@ class AbstractDensity(AbstractModel):
 class AbstractBound(AbstractModel):
     """A distribution of which only a lower bound on the log-density is known."""
 
-    @property
-    def draws(self) -> int:
-        """By how many draws a log-density is bounded unless others are asked for."""
-        return 1
-
     @abstractmethod
     def log_prob_bound(self, x: Array, key: Key, context: Context = None) -> Scalar:
         """The log of a random number whose expectation is at most p(x): in expectation at most log p(x)."""
@@ -82,6 +77,10 @@ class AbstractBound(AbstractModel):
 
         return jax.vmap(each)(x, keys)
 
+    def quick_log_probs(self, x: HostEvents) -> LogDensities | None:
+        """The same for many events by another way; None where there is no other."""
+        return None
+
 
 class AbstractEstimate(AbstractModel):
     """A distribution whose log-density is known up to a numerical error that is told."""
@@ -89,6 +88,10 @@ class AbstractEstimate(AbstractModel):
     @abstractmethod
     def log_prob_estimate(self, x: Array, key: Key, context: Context = None) -> tuple[Scalar, Scalar]:
         """An estimate of log p(x) and its error, both in nats."""
+
+
+Scored = AbstractDensity | AbstractBound
+"""What gives events a number that may be compared: their log-density, or a bound on it."""
 
 
 class AbstractConditional(eqx.Module):

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Array, Float, Shaped
 from scipy.special import logsumexp
 
-from landmass.core.bounds import FEW_EVENTS, SampledMixture, bound
-from landmass.core.capabilities import AbstractBound, AbstractDensity, AbstractModel
+from landmass.core.bounds import FEW_EVENTS, BoundMixture, SampledMixture, bound
+from landmass.core.capabilities import AbstractBound, AbstractDensity, AbstractModel, Scored
 from landmass.core.distributions import Blend, Mixture
 from landmass.types import Key, LogDensities
 
@@ -27,19 +27,17 @@ LARGE = 1_000
 
 
 def log_prob(
-    model: AbstractDensity | AbstractBound,
+    model: Scored,
     Z: Shaped[np.ndarray, "events ..."],
     context: Shaped[np.ndarray, "events ..."] | None = None,
 ) -> LogDensities:
     """Log-densities of coordinates, or bounds on them, in float64.
 
     Args:
-        model: the density, or what is bounded.
+        model: the density, or a bound on one.
         Z: coordinates of events, in its space.
         context: what each event is given; None for a density that needs nothing.
     """
-    if isinstance(model, AbstractBound):
-        return bound(model, Z, model.draws)[0]
     if context is not None:
         return in_blocks(_given, model, Z, context).astype(np.float64)
     if isinstance(model, Blend):
@@ -47,6 +45,9 @@ def log_prob(
         each = np.column_stack([log_prob(part, Z) for part in model.parts])
         return np.asarray(logsumexp(each + log_weights, axis=1))
     found = model.quick_log_probs(Z)
+    if isinstance(model, AbstractBound):
+        draws = model.draws if isinstance(model, BoundMixture) else 1
+        return bound(model, Z, draws)[0] if found is None else found
     left = np.arange(len(Z)) if found is None else np.flatnonzero(np.isnan(found))
     found = np.empty(len(Z)) if found is None else found
     # What a quick way has left over is often a handful.

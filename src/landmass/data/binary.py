@@ -60,8 +60,8 @@ def events_of(images: Images, levels: int) -> Images:
     if grey.any():
         place = int(np.argmax(grey.any((1, 2, 3))))
         raise DataError(
-            f"image {place} (counted from 0) holds {found[place][grey[place]][0]}, and the model's events are black and "
-            "white: bytes of 0 and 255; declare how grey becomes so, with landmass.read(…, binary='threshold') or "
+            f"image {place} (counted from 0) holds {found[place][grey[place]][0]}, and the model's events are black "
+            "and white: bytes of 0 and 255; declare how grey becomes so, with landmass.read(…, binary='threshold') or "
             "binary='draw' (on the shell: --binary)"
         )
     return replace(images, X=found, binary="yes")

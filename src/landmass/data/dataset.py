@@ -70,6 +70,7 @@ class Dataset:
         gaps: which rows were left out because of an empty cell, in a sentence; empty if none was.
         unnamed: whether the column names were made up, so that columns are told apart by their place.
         weight: how often each event counts; None counts each once.
+        incomplete: whether cells may be missing, which are NaN then; few families can be fitted to such events.
     """
 
     X: HostEvents
@@ -81,12 +82,13 @@ class Dataset:
     gaps: str = ""
     unnamed: bool = False
     weight: Float[np.ndarray, " events"] | None = None
+    incomplete: bool = False
 
     def __post_init__(self) -> None:
         if self.X.shape[1] != len(self.schema.columns):
             raise DataError(f"{self.X.shape[1]} columns of data for a schema of {len(self.schema.columns)}")
         for column, values in zip(self.schema.columns, self.X.T, strict=True):
-            broken = ~np.isfinite(values)
+            broken = np.isinf(values) if self.incomplete else ~np.isfinite(values)
             if broken.any():
                 row = int(np.argmax(broken))
                 raise DataError(
@@ -160,7 +162,9 @@ class Dataset:
 
     def copies(self) -> Copies:
         """For each event the number of the distinct one it is a copy of."""
-        return np.unique(self.X, axis=0, return_inverse=True)[1].ravel()
+        # No two NaN are one, and infinity stands nowhere else.
+        X = np.where(np.isnan(self.X), np.inf, self.X) if self.incomplete else self.X
+        return np.unique(X, axis=0, return_inverse=True)[1].ravel()
 
     @property
     def unit(self) -> str:
@@ -180,7 +184,7 @@ class Dataset:
         """A warning for each column whose values look rounded or counted."""
         said = []
         for column, values in zip(self.schema.columns, self.X.T, strict=True):
-            distinct = len(np.unique(values))
+            distinct = len(np.unique(values[~np.isnan(values)]))
             if len(self) >= 20 and distinct < len(self) / 2:
                 said.append(
                     f"column {column.name!r} repeats its values ({distinct:,} distinct among {len(self):,} events): "

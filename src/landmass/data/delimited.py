@@ -31,15 +31,16 @@ class Form(NamedTuple):
     headless: bool
 
 
-def read_csv(source: Path | bytes, name: str) -> Dataset:
+def read_csv(source: Path | bytes, name: str, missing: bool = False) -> Dataset:
     """Read a CSV or TSV file, with or without a line of column names.
 
     Args:
         source: the file's path, or its content.
         name: what the data is called.
+        missing: whether rows with an empty cell are kept.
     """
     table, form, content = csv_table(source, name)
-    data = from_file(table, name, form.point)
+    data = from_file(table, name, form.point, missing)
     for column in table.column_names:
         _check_digits(table[column], column, content, form, name)
     return replace(data, notes=(*_notes(form), *data.notes), unnamed=form.headless)

@@ -22,6 +22,7 @@ def read(
     size: int | tuple[int, int] | None = None,
     grey: bool | None = None,
     binary: Binary | None = None,
+    missing: bool = False,
 ) -> Dataset | Images:
     """Read events from whatever holds them.
 
@@ -37,6 +38,7 @@ def read(
         grey: whether to make all pictures grey; None does so if all are.
         binary: how images become black and white: `threshold` cuts at half, `draw` draws each pixel with the
             probability that its grey says, anew for each step of a training and once for a score; None leaves them.
+        missing: whether rows with empty cells are kept, with NaN in these, for families that take them.
 
     Returns:
         A `Dataset`, or `Images`.
@@ -44,21 +46,23 @@ def read(
     Raises:
         DataError: there is nothing to read, or it cannot be modelled; names column, value and remedy.
     """
-    if (images := _images(source, size, grey)) is not None:
+    if schema is None and (images := _images(source, n, seed, size, grey)) is not None:
         return images if binary is None else as_binary(images, binary)
     if size is not None or grey is not None or binary is not None:
         raise SettingError("size, grey and binary are for pictures; leave them out")
-    return columns.read(source, n=n, seed=seed, schema=schema)
+    return columns.read(source, n=n, seed=seed, schema=schema, missing=missing)
 
 
-def _images(source: Any, size: int | tuple[int, int] | None, grey: bool | None) -> Images | None:
+def _images(
+    source: Any, n: int | None, seed: int, size: int | tuple[int, int] | None, grey: bool | None
+) -> Images | None:
     """The images that a source holds; None if it holds none."""
     if isinstance(source, Images):
         return source
     if len(getattr(source, "shape", ())) in (3, 4) and getattr(source.dtype, "kind", "") in "iu":
         return from_array(source)
     if isinstance(source, str) and source in DRAWN:
-        if schema is not None or grey is not None or isinstance(size, tuple):
+        if grey is not None or isinstance(size, tuple):
             raise SettingError(
                 f"{source} are drawn as squares, in their own greys or colours: give n, seed and size=32"
             )

@@ -13,7 +13,7 @@ from landmass.data.schema import Image, Schema
 from landmass.errors import DataError
 from landmass.nn.base import Layer
 from landmass.nn.layers import Standardise
-from landmass.types import HostEvents, LogDensities
+from landmass.types import HostEvents, LogDensities, Precision
 
 # The most numbers of one image: a larger one was never fitted.
 MOST_NUMBERS = 100_000_000
@@ -114,8 +114,8 @@ class PixelSpace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Whether there can be such images: so of fitted spaces, perhaps not of one that was read from a file."""
         return self.schema.image is not None and min(self.image.shape) > 0 and self.schema.dimensions <= MOST_NUMBERS
 
-    def forward(self, X: Pixels) -> tuple[Pixels, LogDensities]:
-        """The bytes, and the log-Jacobian of each image, which is zero."""
+    def forward(self, X: Pixels, precision: Precision = np.float32) -> tuple[Pixels, LogDensities]:
+        """The bytes, which need no precision, and the log-Jacobian of each image, which is zero."""
         return X, np.zeros(len(X))
 
     def inverse(self, Z: Pixels) -> Pixels:

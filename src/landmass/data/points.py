@@ -41,12 +41,13 @@ BROKEN = (
 )
 
 
-def from_array(array: Any, name: str = "data") -> Dataset:
+def from_array(array: Any, name: str = "data", missing: bool = False) -> Dataset:
     """Make a data set of an array: one row an event.
 
     Args:
         array: numbers, shape (events, columns).
         name: what the data is called.
+        missing: whether cells may be NaN.
     """
     if issparse(array):
         raise DataError("a sparse array is not supported, as densities are of dense columns; pass X.toarray()")
@@ -75,15 +76,17 @@ def from_array(array: Any, name: str = "data") -> Dataset:
     # Smaller whole numbers all fit.
     if values.dtype.kind != "f" and values.dtype.itemsize > 4:
         values = np.column_stack([as_float64(column, name) for name, column in zip(names, values.T, strict=True)])
-    return Dataset(values.astype(np.float64), Schema.real(names), name=name, unnamed=True)
+    X = values.astype(np.float64)
+    return Dataset(X, Schema.real(names), name, unnamed=True, incomplete=missing and bool(np.isnan(X).any()))
 
 
-def read_numpy(path: Path, name: str) -> Dataset:
+def read_numpy(path: Path, name: str, missing: bool = False) -> Dataset:
     """Read an NPY file, or the one array of an NPZ file; pickled objects are refused.
 
     Args:
         path: the file.
         name: what the data is called.
+        missing: whether cells may be NaN.
     """
     try:
         if path.suffix.lower() == ".npz":
@@ -98,7 +101,7 @@ def read_numpy(path: Path, name: str) -> Dataset:
             f"{path} is not a readable file of plain numbers: {error}; write it again with numpy.save"
         ) from error
     # Who has only the file cannot reshape it.
-    return replace(from_array(array[:, None] if array.ndim == 1 else array, name), container=arrow_container)
+    return replace(from_array(array[:, None] if array.ndim == 1 else array, name, missing), container=arrow_container)
 
 
 def npy_pieces(path: Path, rows: int) -> Iterator[Dataset]:

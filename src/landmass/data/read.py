@@ -58,7 +58,9 @@ BEGINNINGS = {
 }
 
 
-def read(source: Any, *, n: int | None = None, seed: int = 0, schema: Schema | None = None) -> Dataset:
+def read(
+    source: Any, *, n: int | None = None, seed: int = 0, schema: Schema | None = None, missing: bool = False
+) -> Dataset:
     """Read events from whatever holds them.
 
     Args:
@@ -68,6 +70,7 @@ def read(source: Any, *, n: int | None = None, seed: int = 0, schema: Schema | N
         n: how many events to draw from a built-in data set.
         seed: seed of that draw.
         schema: the sample space, where the default (real columns) is not meant.
+        missing: whether rows with empty cells are kept, with NaN in these, for families that take them.
 
     Returns:
         The events with their sample space.
@@ -89,11 +92,11 @@ def read(source: Any, *, n: int | None = None, seed: int = 0, schema: Schema | N
         known = ", ".join([*DATASETS, *DRAWN])
         raise SettingError(f"n counts events of a built-in data set ({known}); {str(source)[:80]!r} is not one")
     if isinstance(source, str | Path):
-        data = _read_path(source)
+        data = _read_path(source, missing)
     elif tables.is_table(source):
-        data = tables.from_frame(source)
+        data = tables.from_frame(source, missing=missing)
     else:
-        data = points.from_array(source)
+        data = points.from_array(source, missing=missing)
     return data if schema is None else data.with_schema(schema)
 
 
@@ -101,7 +104,7 @@ def pieces(source: Any, *, rows: int = AT_A_TIME, schema: Schema | None = None) 
     """Events to read piece by piece, for data that does not fit into memory.
 
     The families that add up statistics of events, one by one, can be fitted to them: the uniform box, the Gaussian,
-    the histogram and the Gaussian mixture.
+    probabilistic PCA, the histogram and the Gaussian mixture.
 
     Args:
         source: the path of a Parquet or NPY file; a list of anything that `landmass.read` takes, of which one is read
@@ -160,13 +163,13 @@ def _file_in_pieces(path: Path, rows: int) -> Callable[[], Iterator[Dataset]]:
     return lambda: reader(path, rows)
 
 
-def _read_path(source: str | Path) -> Dataset:
+def _read_path(source: str | Path, missing: bool) -> Dataset:
     path = Path(source)
     try:
         if str(source) == "-":
-            return delimited.read_csv(sys.stdin.buffer.read(), name="stdin")
+            return delimited.read_csv(sys.stdin.buffer.read(), name="stdin", missing=missing)
         check_file(path)
-        return READERS[path.suffix.lower()](path, name=path.stem)
+        return READERS[path.suffix.lower()](path, name=path.stem, missing=missing)
     except OSError as error:
         raise DataError(
             f"cannot read {path}: {error.strerror or error}; check its name, and whether you may read it"

@@ -17,7 +17,7 @@ from landmass.data.dataset import Weighted
 from landmass.data.schema import AnyColumn, Bounded, Circular, Column, Positive, Real, Schema
 from landmass.data.summary import NOTHING, Summary, summary
 from landmass.errors import DataError
-from landmass.types import HostEvents, LogDensities
+from landmass.types import HostEvents, LogDensities, Precision
 
 Map = Literal["affine", "log", "probit"]
 
@@ -90,16 +90,22 @@ class Space(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __len__(self) -> int:
         return len(self.schema.columns)
 
-    def forward(self, X: HostEvents) -> tuple[Float[np.ndarray, "events columns"], LogDensities]:
-        """Coordinates (float32) of events, and log |det dz/dx| of each: -inf outside the sample space."""
-        Z, log_det, inside = np.empty(X.shape, np.float32), np.zeros(len(X)), np.ones(len(X), bool)
+    def forward(
+        self, X: HostEvents, precision: Precision = np.float32
+    ) -> tuple[Float[np.ndarray, "events columns"], LogDensities]:
+        """Coordinates of events, and log |det dz/dx| of each: -inf outside the sample space.
+
+        A cell that is missing (NaN) stays so, and adds nothing.
+        """
+        Z, log_det, inside = np.empty(X.shape, precision), np.zeros(len(X)), np.ones(len(X), bool)
         for i, (column, values) in enumerate(zip(self.schema.columns, X.T, strict=True)):
             low = np.nextafter(0.0, 1.0) if isinstance(column, Positive) else column.low
+            missing = np.isnan(values)
             if not isinstance(column, Circular):
-                inside &= (low <= values) & (values <= column.high)
+                inside &= missing | ((low <= values) & (values <= column.high))
                 values = np.clip(values, low, column.high)
             Z[:, i], slope = self._forward_column(i, values)
-            log_det += slope
+            log_det += np.where(missing, 0.0, slope)
         return Z, np.where(inside, log_det, -np.inf)
 
     def inverse(self, Z: Float[np.ndarray, "events columns"]) -> HostEvents:

@@ -41,7 +41,11 @@ NOTHING = Summary(0.0, 0.0, 0.0, np.inf, -np.inf)
 
 
 def summary(values: Float[np.ndarray, " events"], weight: Float[np.ndarray, " events"]) -> Summary:
-    """The summary of one block of a column's values."""
+    """The summary of one block of a column's values, of which some may be missing (NaN)."""
+    seen = ~np.isnan(values)
+    if not seen.any():
+        return NOTHING
+    values, weight = values[seen], weight[seen]
     total = float(weight.sum())
     mean = float(weight @ values) / total
     return Summary(total, mean, float(weight @ (values - mean) ** 2), float(values.min()), float(values.max()))
@@ -62,6 +66,8 @@ def check_columns(schema: Schema, n: int, columns: list[Summary]) -> None:
         raise DataError(f"a fit needs at least 2 events, found {n} (n_samples={n}); add rows")
     for column, seen in zip(schema.columns, columns, strict=True):
         name, least, most = repr(column.name), seen.least, seen.most
+        if not seen.weight:
+            raise DataError(f"column {name} is empty: all its cells are missing; drop the column")
         if least == most:
             raise DataError(f"column {name} is constant (always {least:g}): a density cannot hold it; drop the column")
         # Python's floats overflow to infinity without a warning; the squares of both ends are near float64's.

@@ -37,7 +37,7 @@ def is_table(source: Any) -> bool:
         raise DataError(f"columns share a name; rename all but one: {' '.join(str(error).split())}") from error
 
 
-def from_frame(source: Any, name: str = "data") -> Dataset:
+def from_frame(source: Any, name: str = "data", missing: bool = False) -> Dataset:
     """Make a data set of a table in memory; events are given back in the same kind of table.
 
     Columns of text are left out, and so are rows with an empty cell; the data set's notes say which.
@@ -45,6 +45,7 @@ def from_frame(source: Any, name: str = "data") -> Dataset:
     Args:
         source: a pandas, polars or Arrow table.
         name: what the data is called.
+        missing: whether rows with an empty cell are kept.
 
     Raises:
         DataError: there is no number, or no row without an empty cell.
@@ -73,7 +74,7 @@ def from_frame(source: Any, name: str = "data") -> Dataset:
     container = partial(_frame, backend=frame.implementation, labels=labels if unnamed else {})
     empty = np.column_stack([frame[column].is_null().to_numpy().astype(bool) for column in numeric])
     whole, gaps = ~empty.any(axis=1), ""
-    if not whole.all():
+    if not missing and not whole.all():
         first = numeric[int(np.argmax(empty[np.argmin(whole)]))]
         gaps = (
             f"left out {(~whole).sum()} of {len(frame)} rows with an empty cell in "
@@ -85,19 +86,19 @@ def from_frame(source: Any, name: str = "data") -> Dataset:
         frame = frame.filter(whole.tolist())
         notes.append(gaps)
     X = np.column_stack([_numbers(frame[column], column) for column in numeric])
-    return Dataset(
-        X, Schema.real(numeric), name=name, container=container, notes=tuple(notes), gaps=gaps, unnamed=unnamed
-    )
+    said = {"notes": tuple(notes), "gaps": gaps, "unnamed": unnamed}
+    return Dataset(X, Schema.real(numeric), name, container, incomplete=missing and bool(np.isnan(X).any()), **said)
 
 
-def read_parquet(path: Path, name: str) -> Dataset:
+def read_parquet(path: Path, name: str, missing: bool = False) -> Dataset:
     """Read a Parquet file.
 
     Args:
         path: the file.
         name: what the data is called.
+        missing: whether rows with an empty cell are kept.
     """
-    return from_file(parquet_table(path), name)
+    return from_file(parquet_table(path), name, missing=missing)
 
 
 def parquet_table(path: Path) -> pa.Table:
@@ -148,13 +149,14 @@ def arrow_container(X: HostEvents, names: list[str]) -> pa.Table:
     return pa.table({name: values for name, values in zip(names, X.T, strict=True)})
 
 
-def from_file(table: pa.Table, name: str, point: str = ".") -> Dataset:
+def from_file(table: pa.Table, name: str, point: str = ".", missing: bool = False) -> Dataset:
     """Make a data set of a table that was read from a file.
 
     Args:
         table: what the file holds.
         name: what the data is called.
         point: the decimal point of numbers in text.
+        missing: whether rows with an empty cell are kept.
 
     Raises:
         DataError: two columns share a name, or a column of numbers has a word in it.
@@ -162,7 +164,7 @@ def from_file(table: pa.Table, name: str, point: str = ".") -> Dataset:
     check_names(table.column_names, name)
     for column in table.column_names:
         _check_text(table[column], column, point)
-    return replace(from_frame(table, name), container=arrow_container)
+    return replace(from_frame(table, name, missing), container=arrow_container)
 
 
 def is_number(cell: str, point: str = ".") -> bool:
@@ -208,7 +210,7 @@ def _check_text(values: pa.ChunkedArray, column: str, point: str) -> None:
 
 
 def _numbers(values: nw.Series, column: str) -> Float[np.ndarray, " events"]:
-    """A column without empty cells as float64."""
+    """A column as float64, with NaN for empty cells."""
     # NumPy has no integers of 128 bits.
     wide = values.dtype in (nw.Int128, nw.UInt128)
     return as_float64(np.array(values.to_list(), object) if wide else values.to_numpy(), column)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from jaxtyping import Float
 from sklearn.base import DensityMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -43,6 +43,9 @@ class DensityEstimator(DensityMixin, Estimator, ABC):
     # Whether events have log-densities, or bounds on them.
     _is_density: ClassVar[bool] = True
 
+    # Whether cells of rows may be missing, whose values are integrated out.
+    _integrates_missing: ClassVar[bool] = False
+
     # What an event may be.
     _takes: ClassVar[frozenset[EventKind]] = frozenset({"row"})
 
@@ -62,6 +65,11 @@ class DensityEstimator(DensityMixin, Estimator, ABC):
             FitError: training could not go on.
         """
         return self._fit_all(X if isinstance(X, Pieces) else self._read(X))
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self._integrates_missing
+        return tags
 
     def _fit_all(self, data: Dataset | Images | Pieces) -> Self:
         self.check_settings()
@@ -169,18 +177,25 @@ class DensityEstimator(DensityMixin, Estimator, ABC):
 
     def _read(self, X: Any) -> Dataset | Images:
         """Events to fit: images where the family takes them and X holds some."""
-        return read_any(X) if "image" in self._takes else read(X)
+        missing = self._integrates_missing
+        return read_any(X, missing=missing) if "image" in self._takes else read(X, missing=missing)
+
+    @property
+    def _misses(self) -> bool:
+        """Whether the fitted density knows how often cells are missing."""
+        return False
 
     def _read_again(self, X: Any) -> Dataset | Images:
         """Events to score: the columns that the fit saw, found by name in a table and by place in an array."""
         schema = self.data_.schema
         if schema.image is not None:
             return events_of(read_like(X, schema.image.shape), schema.image.levels)
-        data = read(X)
+        data = read(X, missing=self._misses)
+        self._check_cells(data, self._misses)
         if data.gaps:
             raise DataError(f"{data.gaps}: a score is owed for every row; fill these cells, or remove their rows")
         if data.schema.names == schema.names or (data.unnamed and data.X.shape[1] == len(schema.columns)):
-            return Dataset(data.X, schema, data.name)
+            return Dataset(data.X, schema, data.name, incomplete=data.incomplete)
         missing = [name for name in schema.names if name not in data.schema.names]
         if missing or data.unnamed:
             raise DataError(
@@ -189,13 +204,19 @@ class DensityEstimator(DensityMixin, Estimator, ABC):
                 + (f"; missing: {', '.join(map(repr, missing))}" if missing and not data.unnamed else "")
             )
         places = [data.schema.names.index(name) for name in schema.names]
-        return Dataset(data.X[:, places], schema, data.name)
+        return Dataset(data.X[:, places], schema, data.name, incomplete=data.incomplete)
+
+    def _check_cells(self, data: Dataset | Images | Pieces, may_miss: bool) -> None:
+        if isinstance(data, Dataset) and data.incomplete and not may_miss:
+            why = "was fitted to complete rows" if self._integrates_missing else "needs complete rows"
+            raise DataError(f"{type(self).__name__} {why}, and cells of {data.name} are missing; fill or remove them")
 
     def _check_kind(self, data: Dataset | Images | Pieces) -> None:
         kind: EventKind = "image" if isinstance(data, Images) else "row"
         if kind not in self._takes:
             others = ", ".join(f"{each}s" for each in sorted(self._takes))
             raise DataError(f"{type(self).__name__} is a density of {others}, and {data.name} holds {kind}s")
+        self._check_cells(data, self._integrates_missing)
         if isinstance(data, Dataset) and data.weight is not None and not isinstance(self, WeighsEvents):
             raise DataError(
                 f"{type(self).__name__} cannot honour weights exactly, and its events have some; give it events "
@@ -204,7 +225,7 @@ class DensityEstimator(DensityMixin, Estimator, ABC):
         if isinstance(data, Pieces) and not self._reads_pieces:
             raise DataError(
                 f"{type(self).__name__} needs all events at once and cannot read {data.name} in pieces; give it fewer "
-                "rows with landmass.read, or fit UniformBox, Gaussian, Histogram or GaussianMixture"
+                "rows with landmass.read, or fit UniformBox, Gaussian, ProbabilisticPCA, Histogram or GaussianMixture"
             )
 
 

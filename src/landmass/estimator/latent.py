@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from landmass.core.many import in_blocks
 from landmass.errors import DataError, SettingError
-from landmass.estimator.density import DensityEstimator
+from landmass.estimator.learned import LearnedEstimator
 
 # Events that are encoded and decoded at a time: few, so that one event does not wait for many.
 AT_ONCE = 16
@@ -22,7 +22,7 @@ HostCodes = Float[np.ndarray, "events latents"]
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class LatentEstimator(DensityEstimator, ABC):
+class LatentEstimator(LearnedEstimator, ABC):
     """Base of the estimators whose events have a code."""
 
     def encode(

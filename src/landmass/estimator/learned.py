@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from jaxtyping import Float
 
-from landmass.core.capabilities import AbstractDensity, Likelihood, likelihood
+from landmass.core.capabilities import AbstractDensity, AbstractModel, Likelihood, likelihood
 from landmass.core.distributions import Blend, Columnwise
 from landmass.core.many import draw, log_prob
 from landmass.data.binary import drawn
@@ -34,7 +34,7 @@ from landmass.train.progress import Listener, Progress, silent
 from landmass.train.rows import Coordinates
 from landmass.train.trees import filled, named_arrays
 from landmass.train.weights import mixture_weights
-from landmass.types import HostEvents, LogDensities
+from landmass.types import HostEvents, LogDensities, Precision
 
 # A floor's share of the mass before validation has chosen it.
 FLOOR = 0.01
@@ -66,12 +66,15 @@ class LearnedEstimator(DensityEstimator, ABC):
     # Which columns the family needs mapped onto the whole real line.
     _onto_line: ClassVar[Collection[type[Column]]] = ()
 
+    # Of the coordinates that the family sees, and of its models' numbers: double where they are kept on the host.
+    _precision: ClassVar[Precision] = np.float32
+
     @abstractmethod
     def _learner(self, space: Any, z: Coordinates) -> Learner | Selection:
         """How the family learns from training events `z`, given in the coordinates of `space`."""
 
     @abstractmethod
-    def _empty(self, space: Any, sizes: Mapping[str, int]) -> AbstractDensity:
+    def _empty(self, space: Any, sizes: Mapping[str, int]) -> AbstractModel:
         """A model of the fitted one's shape, its numbers of no matter."""
 
     def _sizes(self) -> dict[str, int]:
@@ -99,7 +102,7 @@ class LearnedEstimator(DensityEstimator, ABC):
         )
         self._check_space(self.space_)
         settled = drawn(validation) if isinstance(validation, Images) else validation
-        z, held_out = (coordinates(self.space_, part) for part in (train, settled))
+        z, held_out = (coordinates(self.space_, part, self._precision) for part in (train, settled))
         listen(Progress("started"))
         try:
             learner = self._learner(self.space_, z)
@@ -128,7 +131,7 @@ class LearnedEstimator(DensityEstimator, ABC):
         self.selected_, self.chosen_ = outcome.selected, outcome.chosen
 
     def _log_prob(self, X: HostEvents) -> LogDensities:
-        Z, log_det = self.space_.forward(X)
+        Z, log_det = self.space_.forward(X, self._precision)
         return log_prob(self.model_, Z) + log_det
 
     def _draw(self, n: int, random_state: np.random.RandomState) -> HostEvents:
@@ -164,6 +167,8 @@ class LearnedEstimator(DensityEstimator, ABC):
             if not all(0 < size <= held for size in saved.sizes.values()):
                 raise ValueError(f"there are {held} numbers")
             empty = eqx.filter_eval_shape(self._empty, space, saved.sizes)
+            if self._precision is np.float64:
+                empty = jax.tree.map(lambda slot: jax.ShapeDtypeStruct(slot.shape, np.float64), empty)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise StoreError(f"{folder}: the saved sizes {saved.sizes} do not make a model: {error}") from error
         self.model_, self.history_ = filled(empty, arrays, folder), ()
@@ -172,7 +177,7 @@ class LearnedEstimator(DensityEstimator, ABC):
     def _check_space(self, space: Any) -> None:
         """Refuse settings that do not go with the columns; families extend it."""
 
-    def _settle(self, model: Any) -> AbstractDensity:
+    def _settle(self, model: Any) -> AbstractModel:
         """A last look at a fitted model: families refuse what is no density, and drop what is not needed."""
         return model
 
@@ -207,11 +212,14 @@ def reweighted(blend: Blend, z: Float[np.ndarray, "held_out columns"], weight: F
     return eqx.tree_at(lambda b: b.log_weights, blend, jnp.asarray(log_weights))
 
 
-def coordinates(space: Any, data: Dataset | Images | Pieces) -> Coordinates:
+def coordinates(space: Any, data: Dataset | Images | Pieces, precision: Precision = np.float32) -> Coordinates:
     """Events in the coordinates of a space: at hand where the data is in memory, read anew at each pass where not."""
     if not isinstance(data, Pieces):
-        z, log_det = space.forward(data.X)
+        z, log_det = space.forward(data.X, precision)
         return Coordinates.of(z, data.weight, log_det=log_det)
     return Coordinates(
-        lambda: ((space.forward(X)[0], weight) for X, weight in data.blocks()), data.n, data.total, len(space)
+        lambda: ((space.forward(X, precision)[0], weight) for X, weight in data.blocks()),
+        data.n,
+        data.total,
+        len(space),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from landmass.catalog import CONDITIONALS, FAMILIES, OF_IMAGES, family, name_of
+from landmass.catalog import CONDITIONALS, FAMILIES, OF_IMAGES, USUAL, family, name_of
 from landmass.data.examples import Examples, is_number
 from landmass.data.images import Images
 from landmass.errors import SettingError
@@ -34,15 +34,14 @@ def densities(wanted: Wanted, of_images: bool, random_state: int) -> dict[str, D
     """Fresh estimators of densities.
 
     Args:
-        wanted: which; None is every family for such events.
+        wanted: which; None is the usual ones for such events.
         of_images: whether events are images, and not rows.
         random_state: their seed, where none is set.
 
     Raises:
         SettingError: one of them predicts, or there are none.
     """
-    all_families = OF_IMAGES if of_images else FAMILIES
-    rungs = _fresh(all_families if wanted is None else wanted, random_state)
+    rungs = _fresh((OF_IMAGES if of_images else USUAL) if wanted is None else wanted, random_state)
     found = {name: rung for name, rung in rungs.items() if not isinstance(rung, Stack)}
     for name, rung in found.items():
         if not isinstance(rung, DensityEstimator):
@@ -50,7 +49,7 @@ def densities(wanted: Wanted, of_images: bool, random_state: int) -> dict[str, D
         if not rung._is_density:
             raise SettingError(f"{name} has no likelihood, by which a ladder compares its rungs; fit it by itself")
     if not found:
-        raise SettingError(f"a ladder needs at least one family; there are: {', '.join(all_families)}")
+        raise SettingError(f"a ladder needs at least one family; there are: {', '.join(OF_IMAGES if of_images else FAMILIES)}")
     return found  # pyright: ignore[reportReturnType]
 
 

@@ -44,7 +44,9 @@ def filled(like: Tree, arrays: Mapping[str, np.ndarray], where: object) -> Any:
                 f"{where}: {name} is {arrays[name].dtype}{list(arrays[name].shape)}, "
                 f"the model needs {slot.dtype}{list(slot.shape)}"
             )
-    return eqx.combine(jax.tree.unflatten(structure, [jnp.asarray(arrays[name]) for name in names]), rest)
+    # What is in double precision is on the host, as the device would round it.
+    found = [arrays[name] if arrays[name].dtype == np.float64 else jnp.asarray(arrays[name]) for name in names]
+    return eqx.combine(jax.tree.unflatten(structure, found), rest)
 
 
 def _name(path: tuple) -> str:
