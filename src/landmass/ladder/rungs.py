@@ -49,7 +49,9 @@ def densities(wanted: Wanted, of_images: bool, random_state: int) -> dict[str, D
         if not rung._is_density:
             raise SettingError(f"{name} has no likelihood, by which a ladder compares its rungs; fit it by itself")
     if not found:
-        raise SettingError(f"a ladder needs at least one family; there are: {', '.join(OF_IMAGES if of_images else FAMILIES)}")
+        raise SettingError(
+            f"a ladder needs at least one family; there are: {', '.join(OF_IMAGES if of_images else FAMILIES)}"
+        )
     return found  # pyright: ignore[reportReturnType]
 
 
