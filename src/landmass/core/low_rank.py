@@ -115,6 +115,21 @@ class LowRankNormal(AbstractDensity, AbstractLatent):
         """Covariance of the code given any event, σ² (WᵀW + σ² I)⁻¹."""
         return _library(self.mean).diag(self.noise / self.variances)
 
+    def posterior(
+        self, x: Float[np.ndarray, "events columns"]
+    ) -> tuple[Float[np.ndarray, "events components"], Float[np.ndarray, "events components"]]:
+        """Mean and standard deviation of the codes of events, in whose cells NaN is missing. On the host."""
+        mean, loadings = (np.asarray(each, np.float64) for each in (self.mean, self.loadings))
+        noise, codes = float(self.noise), np.empty((2, len(x), loadings.shape[1]))
+        patterns, which = np.unique(~np.isnan(x), axis=0, return_inverse=True)
+        for number, seen in enumerate(patterns):
+            rows = np.flatnonzero(which.ravel() == number)
+            within = loadings[seen]
+            inverse = np.linalg.inv(within.T @ within + noise * np.eye(loadings.shape[1]))
+            codes[0, rows] = (x[np.ix_(rows, seen)] - mean[seen]) @ within @ inverse
+            codes[1, rows] = np.sqrt(noise * np.diagonal(inverse))
+        return codes[0], codes[1]
+
     def marginal(self, columns: Bool[np.ndarray, " columns"]) -> "LowRankNormal":
         """The distribution of some of the columns: their rows of W. On the host."""
         mean, loadings = np.asarray(self.mean, np.float64), np.asarray(self.loadings, np.float64)

@@ -1,7 +1,10 @@
-"""The face of estimators whose events have a code: encode, decode, reconstruct, interpolate."""
+"""The face of estimators whose events have a code: encode, decode, reconstruct, interpolate, and edit by attribute."""
 
+import warnings
 from abc import ABC
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import jax
@@ -12,11 +15,17 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from landmass.core.many import in_blocks
+from landmass.data.images import Images
 from landmass.errors import DataError, SettingError
-from landmass.estimator.learned import LearnedEstimator
+from landmass.estimator.learned import LearnedEstimator, Model
+from landmass.train.directions import Directions, directions, shift
+from landmass.train.saved_directions import LatentNotes, load_directions, save_directions
 
 # Events that are encoded and decoded at a time: few, so that one event does not wait for many.
 AT_ONCE = 16
+
+# An edited code is told to be far if it lies so many times as far out as nearly all of the data.
+FAR = 1.25
 
 HostCodes = Float[np.ndarray, "events latents"]
 
@@ -51,9 +60,7 @@ class LatentEstimator(LearnedEstimator, ABC):
             X: events, in any form that `fit` takes.
         """
         check_is_fitted(self)
-        Z = self.space_.forward(self._read_again(X).X)[0]
-        found = in_blocks(_posterior, self._one(), Z, at_once=AT_ONCE).astype(np.float64)
-        return found[:, 0], found[:, 1]
+        return self._posterior(self.space_.forward(self._read_again(X).X, self._precision)[0])
 
     def decode(self, codes: Any) -> Any:
         """The expected events of codes, in the container that `fit` was given.
@@ -65,7 +72,7 @@ class LatentEstimator(LearnedEstimator, ABC):
             DataError: they are no finite numbers, or not of so many latents.
         """
         check_is_fitted(self)
-        codes = np.asarray(codes, np.float32)
+        codes = np.asarray(codes, np.float64)
         if codes.ndim != 2 or codes.shape[1] != self.n_latents_:
             raise DataError(
                 f"codes have shape (events, {self.n_latents_}) here, found {codes.shape}; give a row of "
@@ -73,7 +80,8 @@ class LatentEstimator(LearnedEstimator, ABC):
             )
         if not np.isfinite(codes).all():
             raise DataError("codes are finite numbers, and some of these are not")
-        return self.data_.wrap(self.space_.inverse(self._means(codes)))
+        means, of_images = self._means(codes), self.data_.schema.image is not None
+        return self.data_.wrap(self.space_.inverse(np.round(means).astype(np.uint8) if of_images else means))
 
     def reconstruct(self, X: Any) -> Any:
         """What is left of events when all that is kept of them is their code.
@@ -101,14 +109,115 @@ class LatentEstimator(LearnedEstimator, ABC):
             raise DataError(f"interpolation is between two events; there are {len(a)} and {len(b)}")
         return self.decode(between(a[0], b[0], n, how))
 
+    def directions(self, X: Any, attributes: Mapping[str, Any] | None = None) -> Directions:
+        """Learn from labelled events which way in latent space leads to more of each attribute.
+
+        The estimator keeps what it finds as `directions_`, which `edit` follows and `save` saves; printed, it is a table
+        with the held-out quality of each attribute's probe.
+
+        Args:
+            X: events, in any form that `fit` takes.
+            attributes: by name, one label an event: numbers, or two classes; NaN, None and "" mean that there is none.
+                None takes the labels that images come with, of numbers and of two classes.
+
+        Raises:
+            DataError: there are no labels, or an attribute has fewer than 20, or one class only.
+            SettingError: there are several members, each with codes of its own.
+        """
+        check_is_fitted(self)
+        data = self._read_again(X)
+        if attributes is None:
+            labels = data.labels if isinstance(data, Images) else {}
+            attributes = {name: values for name, values in labels.items() if _has_direction(values)}
+            if not attributes:
+                raise DataError(
+                    "there are no labels of numbers or of two classes among these events; give attributes={name: labels}"
+                )
+        # Draws, not means: along a latent that says nothing, codes lie as widely as the prior.
+        self.directions_ = directions(self.encode(data, draw=True, random_state=0), attributes)
+        return self.directions_
+
+    def edit(self, X: Any, steps: Mapping[str, float] | None = None, *, orthogonal: bool = True, **more: float) -> Any:
+        """Events with more of one attribute and less of another: `edit(X, smile=+2, width=-1)`.
+
+        Args:
+            X: events, in any form that `fit` takes.
+            steps: by attribute how many steps to take, of which sign; see `Directions` for how long one is: one standard
+                deviation of an amount, or half of the way from one class to the other.
+            orthogonal: whether all other attributes that `directions` was given are to stay as they are predicted.
+            more: the same as `steps`, by keyword.
+
+        Returns:
+            The decoded events, in the container that `fit` was given. A warning tells of codes far outside the data.
+
+        Raises:
+            DataError: an attribute is not known, or cannot change alone.
+            SettingError: `directions` was not called yet.
+        """
+        check_is_fitted(self)
+        if not hasattr(self, "directions_"):
+            raise SettingError("edit needs directions: call directions(X, attributes) with labelled events first")
+        found = self.directions_
+        codes = self.encode(X) + shift(found, {**(steps or {}), **more}, orthogonal)[None]
+        outside = np.flatnonzero(found.cloud.outside(codes, FAR))
+        if len(outside):
+            farthest = outside[np.argmax(found.cloud.ratios(codes[outside]))]
+            warnings.warn(
+                f"{len(outside)} of {len(codes)} edited events lie far from what was learned from, and are not to be "
+                f"trusted; the farthest is event {farthest} (counted from 0): {found.cloud.sentence(codes[farthest])}",
+                stacklevel=2,
+            )
+        return self.decode(codes)
+
+    def name_latents(self, names: Mapping[int, str] | Sequence[str]) -> None:
+        """Give latents names, which `save` saves.
+
+        Args:
+            names: of all latents in order, or of some by their number, counted from 0.
+
+        Raises:
+            SettingError: there are no such latents, or two would have one name.
+        """
+        given = dict(names) if isinstance(names, Mapping) else dict(enumerate(names))
+        if not all(0 <= place < self.n_latents_ for place in given):
+            raise SettingError(f"latents are counted from 0 to {self.n_latents_ - 1}, got names for {sorted(given)}")
+        all_names = [given.get(place, name) for place, name in enumerate(self.latent_names_)]
+        if len(set(all_names)) < len(all_names) or not all(all_names):
+            raise SettingError(f"latents need names that differ, got {all_names}")
+        self.latents_named_ = tuple(all_names)
+
+    @property
+    def latent_names_(self) -> tuple[str, ...]:
+        """What the latents are called."""
+        return getattr(self, "latents_named_", tuple(f"latent_{place}" for place in range(self.n_latents_)))
+
     @property
     def n_latents_(self) -> int:
         """How many numbers a code has."""
         check_is_fitted(self)
         return self._one().n_latents
 
-    def _means(self, codes: Float[np.ndarray, "events latents"]) -> np.ndarray:
-        return in_blocks(_means, self._one(), codes, at_once=AT_ONCE)
+    def _save(self, folder: Path) -> Model:
+        saved = super()._save(folder)
+        names, found = getattr(self, "latents_named_", ()), getattr(self, "directions_", None)
+        if names or found is not None:
+            saved.latents = LatentNotes(names, save_directions(folder, found))
+        return saved
+
+    def _load_notes(self, folder: Path, notes: LatentNotes) -> None:
+        if notes.names:
+            self.name_latents(notes.names)
+        if notes.directions is not None:
+            self.directions_ = load_directions(folder, notes.directions)
+
+    def _posterior(self, Z: np.ndarray) -> tuple[HostCodes, HostCodes]:
+        """Mean and standard deviation of each latent of events in the model's space."""
+        found = in_blocks(_posterior, self._one(), Z, at_once=AT_ONCE).astype(np.float64)
+        return found[:, 0], found[:, 1]
+
+    def _means(self, codes: HostCodes) -> np.ndarray:
+        """The expected events of codes, in the model's space."""
+        return in_blocks(_means, self._one(), codes.astype(np.float32), at_once=AT_ONCE)
 
     def _one(self) -> Any:
         """The only member."""
@@ -144,6 +253,11 @@ def between(
         return (1.0 - share) * first + share * last
     turned = np.sin((1.0 - share) * angle) * first / lengths[0] + np.sin(share * angle) * last / lengths[1]
     return turned / np.sin(angle) * ((1.0 - share) * lengths[0] + share * lengths[1])
+
+
+def _has_direction(values: np.ndarray) -> bool:
+    """Whether labels are numbers, or of two classes."""
+    return values.dtype.kind in "fiub" or len({str(each) for each in values.tolist() if each not in (None, "")}) == 2
 
 
 def _posterior(model: Any, x: Array) -> Float[Array, "events 2 latents"]:

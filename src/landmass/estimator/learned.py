@@ -32,6 +32,7 @@ from landmass.train.checkpoint import NOWHERE, Checkpoint
 from landmass.train.learner import Learner, Selection
 from landmass.train.progress import Listener, Progress, silent
 from landmass.train.rows import Coordinates
+from landmass.train.saved_directions import LatentNotes
 from landmass.train.trees import filled, named_arrays
 from landmass.train.weights import mixture_weights
 from landmass.types import HostEvents, LogDensities, Precision
@@ -51,12 +52,14 @@ class Model(msgspec.Struct, forbid_unknown_fields=True):
         sizes: the sizes that settings and columns do not tell.
         sha256: of `weights.safetensors`.
         pixels: the model's space where events are images.
+        latents: what has been found out about the latents of a model that has some.
     """
 
     space: Space | None
     sizes: dict[str, int]
     sha256: str
     pixels: PixelSpace | None = None
+    latents: LatentNotes | None = None
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -173,6 +176,12 @@ class LearnedEstimator(DensityEstimator, ABC):
             raise StoreError(f"{folder}: the saved sizes {saved.sizes} do not make a model: {error}") from error
         self.model_, self.history_ = filled(empty, arrays, folder), ()
         self.selected_, self.chosen_ = "", None
+        if saved.latents is not None:
+            self._load_notes(folder, saved.latents)
+
+    def _load_notes(self, folder: Path, notes: LatentNotes) -> None:
+        """Read what is known of latents; families that have some extend it."""
+        raise StoreError(f"{folder}: the manifest tells of latents, and {type(self).__name__} has none")
 
     def _check_space(self, space: Any) -> None:
         """Refuse settings that do not go with the columns; families extend it."""

@@ -142,8 +142,8 @@ class AutoEncoder(CoderEstimator):
         codes = self.posterior(train)[0]
         covariance = np.atleast_2d(np.cov(codes.T))
         covariance += np.diag(JITTER * np.maximum(np.diag(covariance), 1.0))
-        moments = (each.astype(np.float32)[None] for each in (codes.mean(0), np.linalg.cholesky(covariance)))
-        found = Running(Normal(*map(jnp.asarray, moments)))
+        moments = (jnp.asarray(each, jnp.float32) for each in (codes.mean(0), np.linalg.cholesky(covariance)))
+        found = jax.tree.map(lambda leaf: leaf[None], Running(Normal(*moments)))
         self.model_ = eqx.tree_at(lambda model: model.components.codes, self.model_, found)
 
     def _log_prob(self, X: HostEvents) -> LogDensities:

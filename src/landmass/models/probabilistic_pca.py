@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 from scipy.linalg import eigh
+from sklearn.utils.validation import check_is_fitted
 
 from landmass.core.capabilities import Scored
 from landmass.core.distributions import LOG_2PI
@@ -21,6 +22,7 @@ from landmass.data.space import EVERY_BOUND
 from landmass.errors import DataError
 from landmass.estimator.base import require
 from landmass.estimator.density import EventKind, WeighsEvents
+from landmass.estimator.latent import HostCodes, LatentEstimator
 from landmass.estimator.learned import SelectingEstimator
 from landmass.train.learner import Learner, Selection, expectation_maximisation, fixed, in_order
 from landmass.train.rows import Coordinates
@@ -40,7 +42,7 @@ MIDDLE, WITHIN = 0.5, 1.0 / 12.0
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class ProbabilisticPCA(WeighsEvents, SelectingEstimator):
+class ProbabilisticPCA(WeighsEvents, LatentEstimator, SelectingEstimator):
     """Normal density with covariance W Wᵀ + σ² I, W of a few columns: the density that belongs to PCA.
 
     Equal noise in all columns means something only in equal units: columns are standardised first, so that their
@@ -155,6 +157,23 @@ class ProbabilisticPCA(WeighsEvents, SelectingEstimator):
         """Means, directions with their variances, the noise, and how often cells are missing; turning W is free."""
         d, k = _normal_of(self.model_).directions.shape
         return d * (1 + self._misses) + d * k - k * (k - 1) // 2 + 1
+
+    @property
+    def n_latents_(self) -> int:
+        """How many numbers a code has: the components."""
+        check_is_fitted(self)
+        return len(_normal_of(self.model_).variances)
+
+    def _posterior(self, Z: np.ndarray) -> tuple[HostCodes, HostCodes]:
+        x = Z.reshape(len(Z), -1) + (MIDDLE if isinstance(self.space_, PixelSpace) else 0.0)
+        return _normal_of(self.model_).posterior(x)
+
+    def _means(self, codes: HostCodes) -> np.ndarray:
+        normal, space = _normal_of(self.model_), self.space_
+        x = codes @ np.asarray(normal.loadings).T + normal.mean
+        if not isinstance(space, PixelSpace):
+            return x
+        return np.clip(x - MIDDLE, 0.0, 255.0).reshape(-1, *space.image.shape)
 
     def check_settings(self) -> None:
         super().check_settings()

@@ -59,14 +59,14 @@ class Cloud:
         """How many times as far from the middle as training codes on average each code lies."""
         return self.lengths(codes - self.mean) / self.typical
 
-    def outside(self, codes: Float[np.ndarray, "events latents"]) -> Bool[np.ndarray, " events"]:
-        """Whether each code is farther out than 99.9% of the training codes; of fewer than 1,000, than all.
+    def outside(self, codes: Float[np.ndarray, "events latents"], times: float = 1.0) -> Bool[np.ndarray, " events"]:
+        """Whether each code is so many times as far out as 99.9% of the training codes; of fewer than 1,000, as all.
 
         The limit is that of the codes themselves: a chi distribution's would take them for Gaussian, and the farthest
         code's would be that of one stray event.
         """
         limit = np.quantile(self.distances, INSIDE, method="higher")
-        return self.lengths(codes - self.mean) > limit
+        return self.lengths(codes - self.mean) > times * limit
 
     def sentence(self, code: Float[np.ndarray, " latents"]) -> str:
         """Say whether a code lies among the training codes or outside of them."""

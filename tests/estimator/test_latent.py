@@ -1,0 +1,155 @@
+"""The face of models with codes: encode, decode, interpolate, edit by attribute, and what is refused."""
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+
+import landmass
+from landmass import DataError, Images, SettingError
+from landmass.estimator.latent import between
+
+RNG = np.random.default_rng(0)
+
+
+def rows(n, seed=0):
+    """Five columns that two hidden numbers make, with a little noise; and these numbers."""
+    rng = np.random.default_rng(seed)
+    hidden = rng.normal(size=(n, 2))
+    mix = np.array([[1.0, 0.5, 0.0, -1.0, 2.0], [0.0, 1.0, -2.0, 0.5, 0.3]])
+    return hidden @ mix + 0.05 * rng.normal(size=(n, 5)), hidden
+
+
+X, HIDDEN = rows(800)
+NEW, NEW_HIDDEN = rows(100, seed=1)
+
+
+@pytest.fixture(scope="module", params=["probabilistic_pca", "vae", "auto_encoder"])
+def model(request):
+    if request.param == "probabilistic_pca":
+        return landmass.ProbabilisticPCA(n_components=2, random_state=0).fit(X)
+    kind = landmass.VAE if request.param == "vae" else landmass.AutoEncoder
+    return kind(latents=2, hidden=32, max_steps=1500, learning_rate=0.01, random_state=0).fit(X)
+
+
+def test_codes_keep_what_events_are_made_of(model):
+    codes = model.encode(NEW)
+    assert codes.shape == (100, 2)
+    design = np.column_stack([codes, np.ones(100)])
+    left = NEW_HIDDEN - design @ np.linalg.lstsq(design, NEW_HIDDEN, rcond=None)[0]
+    assert (left.var(0) < 0.05 * NEW_HIDDEN.var(0)).all()
+    again = model.decode(codes)
+    np.testing.assert_array_equal(again, model.reconstruct(NEW))
+    # PCA of two components is the best linear map, and leaves the noise alone.
+    best = PCA(2).fit(X)
+    least = ((NEW - best.inverse_transform(best.transform(NEW))) ** 2).mean()
+    assert ((NEW - again) ** 2).mean() < 20.0 * least
+
+
+def test_an_event_is_encoded_and_decoded_the_same_in_any_company(model):
+    np.testing.assert_array_equal(model.encode(NEW)[7:9], model.encode(NEW[7:9]))
+    codes = model.encode(NEW)
+    np.testing.assert_array_equal(model.decode(codes)[7:9], model.decode(codes[7:9]))
+
+
+def test_draws_of_codes_are_as_wide_as_the_posterior(model):
+    mean, scale = model.posterior(NEW[:1])
+    drawn = model.encode(np.repeat(NEW[:1], 4000, axis=0), draw=True, random_state=0)
+    np.testing.assert_allclose(drawn.mean(0), mean[0], atol=6.0 * scale.max() / np.sqrt(4000) + 1e-9)
+    np.testing.assert_allclose(drawn.std(0), scale[0], rtol=0.1, atol=1e-9)
+
+
+def test_edit_moves_an_attribute_as_asked_and_leaves_the_other(model):
+    found = model.directions(X, {"first": HIDDEN[:, 0], "second": HIDDEN[:, 1]})
+    assert min(found.quality) > 0.95
+    # The first column is the first hidden number, the third is minus twice the second.
+    before, after = model.reconstruct(NEW), model.edit(NEW, first=1.0)
+    unit = HIDDEN[:, 0].std()
+    assert (after - before)[:, 0].mean() == pytest.approx(unit, rel=0.1)
+    assert abs((after - before)[:, 2].mean()) < 0.1 * 2.0 * unit
+    np.testing.assert_allclose(model.edit(NEW, {"first": 0.0}), before, rtol=1e-6, atol=1e-6)
+
+
+def test_far_edits_are_warned_of_with_their_distance(model):
+    model.directions(X, {"first": HIDDEN[:, 0]})
+    with pytest.warns(UserWarning, match="times as far from the middle as the training codes"):
+        model.edit(NEW[:3], first=40.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        middle = np.argsort((NEW_HIDDEN**2).sum(1))[:3]
+        model.edit(NEW[middle], first=0.5)
+
+
+def test_names_and_directions_come_back(model, tmp_path):
+    found = model.directions(X, {"first": HIDDEN[:, 0], "large": np.where(HIDDEN[:, 1] > 0, "yes", "no")})
+    model.name_latents({1: "width"})
+    model.save(tmp_path / "model")
+    read = landmass.load(tmp_path / "model")
+    assert read.latent_names_ == ("latent_0", "width")
+    np.testing.assert_array_equal(read.directions_.matrix, found.matrix)
+    assert str(read.directions_) == str(found)
+    np.testing.assert_array_equal(read.edit(NEW[:5], large=1), model.edit(NEW[:5], large=1))
+    for wrong in ({2: "x"}, {0: "width"}, {0: ""}):
+        with pytest.raises(SettingError, match="latents"):
+            model.name_latents(wrong)
+
+
+def test_interpolation_begins_and_ends_at_the_events(model):
+    way = model.interpolate(NEW[:1], NEW[1:2], 5)
+    np.testing.assert_allclose(way[[0, -1]], model.reconstruct(NEW[:2]), rtol=1e-5, atol=1e-5)
+    codes = model.encode(NEW[:2])
+    np.testing.assert_allclose(way[2], model.decode(codes.mean(0)[None])[0], rtol=1e-5, atol=1e-5)
+
+
+def test_spherical_way_turns_evenly():
+    first, last = np.array([2.0, 0.0]), np.array([0.0, 4.0])
+    way = between(first, last, 5, "spherical")
+    angle = np.arctan2(way[:, 1], way[:, 0])
+    np.testing.assert_allclose(angle, np.linspace(0.0, np.pi / 2, 5), atol=1e-12)
+    np.testing.assert_allclose(np.linalg.norm(way, axis=1), [2.0, 2.5, 3.0, 3.5, 4.0])
+    np.testing.assert_allclose(between(first, 2 * first, 3, "spherical"), [[2, 0], [3, 0], [4, 0]])
+
+
+def test_what_cannot_be_coded_is_refused(model):
+    with pytest.raises(DataError, match=r"codes have shape \(events, 2\) here, found \(3, 5\)"):
+        model.decode(np.zeros((3, 5)))
+    with pytest.raises(DataError, match="finite"):
+        model.decode(np.array([[0.0, np.nan]]))
+    with pytest.raises(DataError, match="there are 2 and 1"):
+        model.interpolate(NEW[:2], NEW[:1])
+    with pytest.raises(SettingError, match="n must be at least 2"):
+        model.interpolate(NEW[:1], NEW[:1], 1)
+    with pytest.raises(DataError, match="is expecting 5"):
+        model.encode(NEW[:, :3])
+    with pytest.raises(DataError, match="has 19 labelled events, of which 20 are needed"):
+        model.directions(X[:19], {"first": HIDDEN[:19, 0]})
+    with pytest.raises(DataError, match="one class"):
+        model.directions(X, {"all": np.full(800, "yes")})
+    with pytest.raises(DataError, match="give attributes="):
+        model.directions(X)
+    model.directions(X, {"first": HIDDEN[:, 0]})
+    with pytest.raises(DataError, match="did you mean 'first'"):
+        model.edit(NEW, frist=1)
+
+
+def test_edit_needs_directions_and_codes_a_single_member():
+    fresh = landmass.ProbabilisticPCA(n_components=1, random_state=0).fit(X)
+    with pytest.raises(SettingError, match="call directions"):
+        fresh.edit(NEW, first=1)
+    several = landmass.VAE(latents=2, hidden=4, max_steps=2, members=2, random_state=0).fit(X)
+    assert np.isfinite(several.score_samples(NEW)).all()
+    for question in (several.encode, several.reconstruct, lambda x: several.directions(x, {"a": HIDDEN[:100, 0]})):
+        with pytest.raises(SettingError, match="has 2 members, each with codes of its own"):
+            question(NEW)
+
+
+def test_labels_that_images_come_with_are_the_attributes():
+    X = RNG.integers(0, 256, (60, 2, 2, 1), np.uint8)
+    labels = {"bright": X[:, 0, 0, 0].astype(float), "side": np.where(X[:, 0, 1, 0] > 99, "left", "right")}
+    images = Images(X, {**labels, "file": np.array([f"{i}.png" for i in range(60)])})
+    model = landmass.ProbabilisticPCA(n_components=3, random_state=0).fit(images)
+    assert model.directions(images).names == ("bright", "side")
+    edited = model.edit(images, bright=1.0)
+    assert edited.shape == (60, 2, 2, 1)
+    assert edited.dtype == np.uint8
