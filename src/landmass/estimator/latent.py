@@ -112,8 +112,8 @@ class LatentEstimator(LearnedEstimator, ABC):
     def directions(self, X: Any, attributes: Mapping[str, Any] | None = None) -> Directions:
         """Learn from labelled events which way in latent space leads to more of each attribute.
 
-        The estimator keeps what it finds as `directions_`, which `edit` follows and `save` saves; printed, it is a table
-        with the held-out quality of each attribute's probe.
+        The estimator keeps what it finds as `directions_`, which `edit` follows and `save` saves; printed, it is a
+        table with the held-out quality of each attribute's probe.
 
         Args:
             X: events, in any form that `fit` takes.
@@ -131,7 +131,8 @@ class LatentEstimator(LearnedEstimator, ABC):
             attributes = {name: values for name, values in labels.items() if _has_direction(values)}
             if not attributes:
                 raise DataError(
-                    "there are no labels of numbers or of two classes among these events; give attributes={name: labels}"
+                    "there are no labels of numbers or of two classes among these events; give "
+                    "attributes={name: labels}"
                 )
         # Draws, not means: along a latent that says nothing, codes lie as widely as the prior.
         self.directions_ = directions(self.encode(data, draw=True, random_state=0), attributes)
@@ -142,8 +143,8 @@ class LatentEstimator(LearnedEstimator, ABC):
 
         Args:
             X: events, in any form that `fit` takes.
-            steps: by attribute how many steps to take, of which sign; see `Directions` for how long one is: one standard
-                deviation of an amount, or half of the way from one class to the other.
+            steps: by attribute how many steps to take, of which sign; see `Directions` for how long one is: one
+                standard deviation of an amount, or half of the way from one class to the other.
             orthogonal: whether all other attributes that `directions` was given are to stay as they are predicted.
             more: the same as `steps`, by keyword.
 
