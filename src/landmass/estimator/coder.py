@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import jax
@@ -26,7 +26,7 @@ from landmass.nn.layers import Activation
 from landmass.train.checkpoint import NOWHERE, Checkpoint
 from landmass.train.coder import Coder, stacked
 from landmass.train.descent import gradient, parted
-from landmass.train.learner import Learner
+from landmass.train.learner import Learner, Score
 from landmass.train.optimisers import OPTIMISERS
 from landmass.train.rows import Coordinates
 from landmass.train.trees import named_arrays
@@ -108,12 +108,16 @@ class CoderEstimator(LatentEstimator, SelectingEstimator, ABC):
     def _objective(self, steps: int, drawn: bool) -> Any:
         """What training lowers, of so many steps; `drawn` is whether pixels are drawn anew for each batch."""
 
+    @abstractmethod
+    def _score_of(self, objective: Any) -> Score | None:
+        """What validation compares; None compares log-densities."""
+
     def _learner(self, space: Any, z: Coordinates) -> Learner:
         steps = self.max_steps or int(np.clip(2 * z.n**0.75, LEAST_STEPS, MOST_STEPS))
-        chosen = OPTIMISERS[self.optimiser]
-        return gradient(
+        chosen, objective = OPTIMISERS[self.optimiser], self._objective(steps, drawn=_levels(space) == 2)
+        learner = gradient(
             lambda key: self._begin(space, z.whole[0], key),
-            self._objective(steps, drawn=_levels(space) == 2),
+            objective,
             chosen.transformation,
             learning_rate=self.learning_rate or chosen.learning_rate,
             max_steps=steps,
@@ -125,6 +129,7 @@ class CoderEstimator(LatentEstimator, SelectingEstimator, ABC):
             decay=chosen.weight_decay,
             in_shape=chosen.in_shape,
         )
+        return replace(learner, score=self._score_of(objective))
 
     def refit(self, data: Any, checkpoint: Checkpoint = NOWHERE) -> None:
         """Nothing: the weights that validation chose are kept."""

@@ -1,6 +1,6 @@
 """Auto-encoder: a network that brings an event to a few numbers, and one that makes the event of them again."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -19,9 +19,9 @@ from landmass.nn.base import Make
 from landmass.nn.network import Running
 from landmass.train.checkpoint import Checkpoint
 from landmass.train.coder import Coder, Codes, Posterior, black_or_white
-from landmass.train.learner import Learner
+from landmass.train.learner import Score
 from landmass.train.progress import Listener
-from landmass.train.rows import Batch, Coordinates
+from landmass.train.rows import Batch
 from landmass.types import HostEvents, Key, LogDensities, Scalar
 
 # Share of each latent's variance that is added to it, so that one that never moves has some.
@@ -134,8 +134,8 @@ class AutoEncoder(CoderEstimator):
         """
         return -self._log_prob(self._read_again(X).X)
 
-    def _learner(self, space: Any, z: Coordinates) -> Learner:
-        return replace(super()._learner(space, z), score=scores)
+    def _score_of(self, objective: Loss) -> Score:
+        return scores
 
     def _fit(self, train: Any, validation: Any, listen: Listener, checkpoint: Checkpoint) -> None:
         super()._fit(train, validation, listen, checkpoint)

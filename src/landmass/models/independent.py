@@ -64,7 +64,7 @@ class Counted(NamedTuple):
 def _count(seen: Counted, x: UInt8[Array, "block height width channels"], weight: Float[Array, " block"]) -> Counted:
     if seen.counts.shape[-1] == 2:
         # Pixels that are yet to be drawn count as often as they will be white.
-        white = jnp.tensordot(weight, x / jnp.float32(255.0), axes=1)
+        white = jnp.tensordot(weight, x.astype(jnp.float32) / 255.0, axes=1)
         counts = seen.counts + jnp.stack([weight.sum() - white, white], axis=-1)
         return Counted(counts, seen.smoothing)
     height, width, channels = jnp.indices(x.shape[1:], sparse=True)

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 from sklearn.utils.validation import check_is_fitted
 
@@ -14,12 +16,14 @@ from landmass.core.bounds import BoundMixture, bound
 from landmass.core.capabilities import AbstractBound, AbstractLatent, Context
 from landmass.core.distributions import LOG_2PI
 from landmass.core.likelihoods import Parts
+from landmass.core.many import in_blocks
 from landmass.errors import SettingError
 from landmass.estimator.base import require
 from landmass.estimator.coder import CoderEstimator
 from landmass.nn.base import Make
 from landmass.nn.network import Running
 from landmass.train.coder import Coder, Codes, Posterior, black_or_white
+from landmass.train.learner import Score
 from landmass.train.rows import Batch
 from landmass.types import Key, Keys, LogDensities, Scalar
 
@@ -93,6 +97,18 @@ class LatentVariable(AbstractBound, AbstractLatent):
         """What the encoder guesses of the codes of events."""
         return Posterior.of(self.coder.read(x))
 
+    def distances(self, q: Posterior, e: Float[Array, "events latents"], z: Codes) -> Float[Array, " events"]:
+        """How far the posteriors of events are from the prior, in nats; as draws tell where no formula does.
+
+        Args:
+            q: the posteriors.
+            e: standard normal noise.
+            z: the codes that it makes.
+        """
+        if isinstance(self.prior, Running):
+            return q.nats().sum(1)
+        return (-0.5 * (e**2 + LOG_2PI) - q.log_scale).sum(1) - self.prior.log_probs(z)
+
     def means(self, z: Codes) -> Float[Array, "events *shape"]:
         """The expected events of codes."""
         return self.coder.likelihood.mean(self.coder.numbers(z))
@@ -136,21 +152,40 @@ class Objective:
         e = jax.random.normal(noise, q.mean.shape)
         z = q.at(e)
         numbers, coder = coder.train_numbers(z, write)
-        if isinstance(model.prior, Running):
-            distance = q.nats().sum(1).mean()
-        else:
-            log_q = -0.5 * (e**2 + LOG_2PI) - q.log_scale
-            distance = (log_q.sum(1) - model.prior.log_probs(z)).mean()
-        passed = model.steps.numbers
+        told = q, z, model.distances(q, e, z)
+        loss = self.penalty(*told, model.steps.numbers) - coder.log_probs(numbers, x).mean()
+        return loss, LatentVariable(coder, model.prior, Running(model.steps.numbers + 1.0))
+
+    def penalty(self, q: Posterior, z: Codes, distances: Float[Array, " events"], passed: Scalar | float) -> Scalar:
+        """What is added to the error of a batch after so many steps."""
         if self.capacity is None:
-            weighed = self.beta * jnp.minimum((passed + 1.0) / max(self.warm_up, 1.0), 1.0) * distance
+            weighed = self.beta * jnp.minimum((passed + 1.0) / max(self.warm_up, 1.0), 1.0) * distances.mean()
         else:
             target = self.capacity * jnp.minimum(2.0 * passed / self.max_steps, 1.0)
-            weighed = self.beta * jnp.abs(distance - target)
-        if self.total_correlation:
-            weighed += self.total_correlation * total_correlation(q, z)
-        loss = weighed - coder.log_probs(numbers, x).mean()
-        return loss, LatentVariable(coder, model.prior, Running(passed + 1.0))
+            weighed = self.beta * jnp.abs(distances.mean() - target)
+        return weighed + (self.total_correlation * total_correlation(q, z) if self.total_correlation else 0.0)
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it is minus a bound on the log-likelihood, once the weight has risen."""
+        return self.beta == 1.0 and self.capacity is None and not self.total_correlation
+
+    def score(self, model: BoundMixture, Z: np.ndarray) -> LogDensities:
+        """What validation compares where that is no bound: minus what training lowers in its last step."""
+        return in_blocks(partial(_last_losses, self), model, Z).astype(np.float64)
+
+
+def _last_losses(objective: Objective, model: BoundMixture, x: Parts) -> Float[Array, " events"]:
+    """Of some events: their own errors, and the penalty of all."""
+
+    def of(part: LatentVariable) -> Float[Array, " events"]:
+        q = part.posterior(x)
+        e = jax.random.normal(jax.random.key(0), q.mean.shape)
+        z = q.at(e)
+        penalty = objective.penalty(q, z, part.distances(q, e, z), float(objective.max_steps))
+        return part.coder.log_probs(part.coder.numbers(z), x) - penalty
+
+    return eqx.filter_vmap(of)(model.components).mean(0)
 
 
 def total_correlation(q: Posterior, z: Codes) -> Scalar:
@@ -218,6 +253,9 @@ class VAE(CoderEstimator):
         spread = 0.0 if bells == 1 else 0.8
         prior = Bells(make(0.0, (bells,)), make(spread, shape, random=True), make(-0.5 if spread else 0.0, shape))
         return LatentVariable(coder, prior if spread else Running(prior), Running(make(0.0, ())))
+
+    def _score_of(self, objective: Objective) -> Score | None:
+        return None if objective.is_bound else objective.score
 
     def _objective(self, steps: int, drawn: bool) -> Objective:
         warm_up = self.warm_up * steps

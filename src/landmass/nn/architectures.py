@@ -103,6 +103,8 @@ def decoder_by_name(name: str, shape: Shape, numbers: int, given: Mapping[str, A
 
 def _enlarging(shape: Shape, sizes: Sizes) -> list[AnyLayer]:
     """From a code to an image of as many channels as the first layer of `cnn` has, twice as large block by block."""
+    if len(shape) != 3:
+        raise SettingError(f"a cnn needs images (height, width, channels), not events of shape {shape}; take mlp")
     _check_halvings(shape, sizes.depth)
     sides = [shape[:2]]
     for _ in range(sizes.depth):

@@ -17,6 +17,9 @@ from landmass.train.rows import BLOCK, Rows
 from landmass.train.watch import Watch
 from landmass.types import Key, LogDensities, Scalar, Tree
 
+Score = Callable[[Any, Any], LogDensities]
+"""Of a model and of events in its space, what validation compares."""
+
 
 @dataclass(frozen=True)
 class Learner:
@@ -46,7 +49,7 @@ class Learner:
     slow_down: Callable[[Tree, float], Tree] | None = None
     watch: Watch | None = None
     norms: Callable[[Tree], Array] | None = None
-    score: Callable[[Any, Any], LogDensities] | None = None
+    score: Score | None = None
 
 
 Search = Generator[tuple[Any, Learner], float, None]

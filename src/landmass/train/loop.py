@@ -15,11 +15,11 @@ from jaxtyping import Array, Float
 from landmass.core.many import log_prob
 from landmass.errors import FitError
 from landmass.train.checkpoint import NOWHERE, Checkpoint
-from landmass.train.learner import Gathered, Learner, Pass, Search, Selection
+from landmass.train.learner import Gathered, Learner, Pass, Score, Search, Selection
 from landmass.train.progress import LayerRecord, Listener, Progress, silent
 from landmass.train.rows import Coordinates, Rows
 from landmass.train.trees import filled, named_arrays
-from landmass.types import Key, LogDensities, Tree
+from landmass.types import Key, Tree
 
 MAX_ROLLBACKS = 3
 SLOWER = 0.3
@@ -301,7 +301,7 @@ def _end(step: Pass, state: Tree, gathered: Gathered) -> tuple[Tree, Array]:
     return step.end(state, gathered)
 
 
-def _score(model: Any, validation: Coordinates, score: Callable[[Any, Any], LogDensities] | None = None) -> float:
+def _score(model: Any, validation: Coordinates, score: Score | None = None) -> float:
     """Mean log-density, or whatever else a learner is judged by; NaN of no events."""
     z, weight = validation.whole
     if not len(z):

@@ -1,0 +1,225 @@
+"""Variational auto-encoders: bounds below the truth, densities that integrate to one, codes, and what is refused."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+import landmass
+from landmass import VAE, DataError, Images, Ladder, SettingError
+from landmass.models.vae import Bells, Posterior, total_correlation
+from landmass.train.coder import black_or_white
+from tests.models.cases import data
+
+RNG = np.random.default_rng(0)
+MIX = np.array([[1.0, 0.5, -1.0], [0.0, 1.0, 0.5]])
+
+
+def rows(n, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, 2)) @ MIX + 0.4 * rng.normal(size=(n, 3))
+
+
+@pytest.fixture(scope="module")
+def linear():
+    """A linear VAE whose noise does not depend on the code, so that its density is a normal one; and that."""
+    model = VAE(latents=2, architecture="linear", max_steps=1000, learning_rate=0.01, random_state=0).fit(rows(2000))
+
+    def place(m):
+        return m.components.coder.decoder.weights[-1]
+
+    last = place(model.model_)
+    # Columns and numbers of each alternate: a mean, the logarithm of a scale.
+    steady = {name: value.at[..., 1::2].set(0.0) for name, value in last.items()}
+    model.model_ = eqx.tree_at(place, model.model_, steady)
+    start = np.asarray(model.model_.components.coder.start[0], float)
+    loadings = np.asarray(steady["weight"][0], float)[:, ::2].T
+    mean = start[:, 0] + np.asarray(steady["bias"][0], float)[::2]
+    covariance = loadings @ loadings.T + np.diag(np.exp(2.0 * start[:, 1]))
+    return model, stats.multivariate_normal(mean, covariance)
+
+
+def test_bound_of_a_linear_model_rises_to_its_density_from_below(linear):
+    model, truth = linear
+    new = rows(400, seed=1)
+    z, log_det = model.space_.forward(new)
+    exact, gaps = truth.logpdf(z) + log_det, []
+    for draws in (1, 10, 100, 1000):
+        gap = exact - model.bound(new, draws)[0]
+        # False alarm: 1e-6.
+        assert gap.mean() > -5.0 * gap.std() / 20.0
+        gaps.append(gap.mean())
+    assert gaps == sorted(gaps, reverse=True)
+    assert gaps[-1] < 0.1 * gaps[0]
+
+
+def test_training_reaches_the_density_of_the_data():
+    truth = stats.multivariate_normal(np.zeros(3), MIX.T @ MIX + 0.16 * np.eye(3))
+    new = rows(2000, seed=2)
+    fitted = VAE(latents=2, hidden=32, max_steps=1500, learning_rate=0.01, random_state=0, draws=30).fit(rows(2000))
+    assert (truth.logpdf(new) - fitted.score_samples(new)).mean() < 0.1
+    assert fitted.likelihood_ == "lower_bound"
+
+
+@pytest.mark.parametrize("prior", ["normal", "mixture"])
+def test_density_integrates_to_one_and_draws_follow_it(prior):
+    events = data("mixed", n=1000)
+    column = landmass.Dataset(events.X[:, :1], landmass.Schema(events.schema.columns[:1]))
+    model = VAE(latents=1, hidden=16, max_steps=600, prior=prior, bells=5, learning_rate=0.01, random_state=0).fit(
+        column
+    )
+    grid = np.linspace(-15.0, 15.0, 3001)
+    density = np.exp(model.bound(grid[:, None], 400)[0])
+    assert np.trapezoid(density, grid) == pytest.approx(1.0, abs=0.01)
+    drawn = model.sample(5000, random_state=0)[:, 0]
+    below = np.cumsum(density) * (grid[1] - grid[0])
+    # False alarm: 1e-6, and the grid's own error.
+    distance = np.abs(np.interp(np.sort(drawn), grid, below) - (np.arange(5000) + 0.5) / 5000).max()
+    assert distance < 2.7 / np.sqrt(5000) + 0.01
+    shifted = np.abs(np.interp(np.sort(drawn + 0.5), grid, below) - (np.arange(5000) + 0.5) / 5000).max()
+    assert shifted > 2.7 / np.sqrt(5000) + 0.01
+
+
+def test_bounded_columns_have_no_mass_outside_and_units_are_counted():
+    events = data("mixed", n=600)
+    settings = {"latents": 2, "hidden": 16, "max_steps": 200, "random_state": 0, "draws": 20}
+    model = VAE(**settings).fit(events)
+    drawn = model.sample(500, random_state=0)
+    assert (drawn[:, 1] > 0).all()
+    assert ((drawn[:, 2] >= -3) & (drawn[:, 2] <= 7)).all()
+    outside = events.X[:1].copy()
+    outside[0, 1] = -1.0
+    assert model.score_samples(outside)[0] == -np.inf
+    real = rows(600)
+    metres, centimetres = VAE(**settings).fit(real), VAE(**settings).fit(100.0 * real)
+    shift = metres.score(real) - centimetres.score(100.0 * real)
+    assert shift == pytest.approx(3 * np.log(100.0), abs=0.05)
+
+
+def test_same_seed_gives_the_same_bits_and_saving_keeps_them(tmp_path):
+    settings = {"latents": 2, "hidden": 8, "max_steps": 60, "prior": "mixture", "bells": 3, "batch_norm": True}
+    one, two = (VAE(**settings, members=2, random_state=3).fit(rows(300)) for _ in range(2))
+    new = rows(70, seed=5)
+    np.testing.assert_array_equal(one.score_samples(new), two.score_samples(new))
+    one.save(tmp_path / "model")
+    read = landmass.load(tmp_path / "model")
+    np.testing.assert_array_equal(read.score_samples(new), one.score_samples(new))
+    np.testing.assert_array_equal(read.sample(9, random_state=1), one.sample(9, random_state=1))
+
+
+def test_mixture_prior_has_scipys_density_and_draws():
+    bells = Bells(
+        *(jnp.asarray(a, jnp.float32) for a in (RNG.normal(size=3), RNG.normal(size=(3, 2)), RNG.normal(size=(3, 2))))
+    )
+    z = RNG.normal(size=(50, 2))
+    weights = np.exp(np.asarray(bells.log_weights, float))
+    each = [
+        w / weights.sum() * stats.multivariate_normal(m, np.diag(np.exp(2 * s))).pdf(z)
+        for w, m, s in zip(weights, np.asarray(bells.mean, float), np.asarray(bells.log_scale, float), strict=True)
+    ]
+    np.testing.assert_allclose(bells.log_probs(jnp.asarray(z, jnp.float32)), np.log(sum(each)), rtol=1e-3, atol=1e-3)
+    drawn = np.asarray(bells.samples(jax.random.key(0), 20_000), float)
+    np.testing.assert_allclose(drawn.mean(0), weights @ np.asarray(bells.mean, float) / weights.sum(), atol=0.1)
+
+
+def test_distance_from_the_prior_is_the_formula():
+    q = Posterior(jnp.array([[0.5, -2.0]]), jnp.log(jnp.array([[0.3, 1.5]])))
+    z = RNG.normal(size=(200_000, 2)) * [0.3, 1.5] + [0.5, -2.0]
+    each = stats.norm([0.5, -2.0], [0.3, 1.5]).logpdf(z) - stats.norm.logpdf(z)
+    np.testing.assert_allclose(q.nats()[0], each.mean(0), atol=0.02)
+
+
+def test_total_correlation_tells_dependent_codes_from_independent_ones():
+    width = jnp.full((256, 2), jnp.log(0.1))
+    free = RNG.normal(size=(256, 2)).astype(np.float32)
+    bound = np.column_stack([free[:, 0], free[:, 0]])
+    told = [float(total_correlation(Posterior(jnp.asarray(m), width), jnp.asarray(m))) for m in (free, bound)]
+    assert told[1] > told[0] + 1.0
+
+
+def test_pixels_are_white_as_often_as_grey_says():
+    grey = np.broadcast_to(np.array([0, 1, 100, 254, 255], np.uint8), (20_000, 5))
+    drawn = np.asarray(black_or_white(jnp.asarray(grey), jax.random.key(0)))
+    assert set(np.unique(drawn)) == {0, 255}
+    share = (drawn == 255).mean(0)
+    np.testing.assert_allclose(share, np.array([0, 1, 100, 254, 255]) / 255, atol=5 * 0.5 / np.sqrt(20_000))
+    assert share[0] == 0.0
+    assert share[4] == 1.0
+
+
+SMALL = {"latents": 2, "hidden": 8, "max_steps": 40, "random_state": 0, "draws": 5}
+GREY = RNG.integers(0, 256, (120, 3, 4, 1), np.uint8)
+
+
+def test_grey_images_are_drawn_once_for_scores_and_are_another_sample_space():
+    images = landmass.read(GREY, binary="draw")
+    model = VAE(**SMALL).fit(images)
+    scores = model.score_samples(landmass.read(GREY[:20], binary="draw"))
+    np.testing.assert_array_equal(scores, model.score_samples(landmass.read(GREY[:20], binary="draw")))
+    # The draw of an image is its own.
+    np.testing.assert_array_equal(scores[5:9], model.score_samples(landmass.read(GREY[5:9], binary="draw")))
+    white = np.where(GREY >= 128, 255, 0).astype(np.uint8)
+    np.testing.assert_array_equal(
+        model.score_samples(white), model.score_samples(landmass.read(GREY, binary="threshold"))
+    )
+    np.testing.assert_array_equal(model.score_samples(white // 255), model.score_samples(white))
+    assert set(np.unique(model.sample(20, random_state=0))) <= {0, 255}
+    with pytest.raises(DataError, match="black and white: bytes of 0 and 255; declare how"):
+        model.score_samples(GREY)
+
+
+def test_drawn_images_count_to_one_over_black_and_white():
+    tiny = np.random.default_rng(1).integers(0, 256, (400, 2, 3, 1), np.uint8)
+    images = landmass.read(tiny, binary="draw")
+    every = np.array(np.meshgrid(*[[0, 255]] * 6)).reshape(6, -1).T.reshape(-1, 2, 3, 1).astype(np.uint8)
+    ladder = Ladder(["uniform_box", "independent", VAE(**{**SMALL, "draws": 400})]).fit(images)
+    for name in ("uniform_box", "independent", "vae"):
+        assert np.exp(ladder.rungs_[name].score_samples(every)).sum() == pytest.approx(1.0, abs=0.02)
+    box = ladder.ledger_.rung("uniform_box")
+    assert ladder.ledger_.bits(box) == pytest.approx(1.0, abs=1e-6)
+    # Pixels that are yet to be drawn teach frequencies without noise.
+    chance = landmass.Independent(smoothing=1e-3).fit(images).parameters_["probabilities"][..., 1]
+    np.testing.assert_allclose(chance, tiny.mean(0) / 255.0, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "events", "error", "told"),
+    [
+        ({"likelihood": "bernoulli"}, GREY, DataError, "declare how grey becomes black or white"),
+        ({"likelihood": "bernoulli"}, rows(50), SettingError, "one of gaussian, logistic for columns of numbers"),
+        ({"likelihood": "logistic"}, Images(GREY // 255 * 255, binary="yes"), SettingError, "bernoulli, categorical"),
+        ({"latents": 0}, rows(50), SettingError, "latents must be between 1 and 10000"),
+        ({"beta": -1.0}, rows(50), SettingError, "beta must be at least 0"),
+        ({"capacity": -1.0}, rows(50), SettingError, "capacity must be None or at least 0"),
+        ({"warm_up": 2.0}, rows(50), SettingError, "warm_up must be between 0 and 1"),
+        ({"architecture": "cnn"}, rows(50), SettingError, "a cnn needs images"),
+        ({"architecture": "cnn", "depth": 5}, GREY, SettingError, "can be halved 1 times"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(settings, events, error, told):
+    with pytest.raises(error, match=told):
+        VAE(**{"max_steps": 2, "hidden": 4, **settings}).fit(events)
+
+
+def test_every_likelihood_and_network_learns_images():
+    images = RNG.integers(0, 2, (300, 1, 1, 1)) * RNG.integers(100, 256, (300, 9, 10, 3))
+    scores = {}
+    for architecture, likelihood in (("mlp", "categorical"), ("cnn", "gaussian")):
+        settings = {**SMALL, "architecture": architecture, "likelihood": likelihood, "hidden": 4}
+        model = VAE(**settings, depth=1, batch_size=32).fit(images.astype(np.uint8))
+        scores[likelihood] = model.score(images[:50].astype(np.uint8))
+        assert model.reconstruct(images[:2].astype(np.uint8)).shape == (2, 9, 10, 3)
+    # 270 bytes: independent ones would cost 8 bits each.
+    assert min(scores.values()) > -270 * np.log(256.0)
+
+
+def test_capacity_and_total_correlation_train():
+    for settings in ({"capacity": 1.0, "beta": 20.0}, {"total_correlation": 5.0}):
+        model = VAE(latents=3, hidden=16, max_steps=400, random_state=0, **settings).fit(rows(500))
+        mean, scale = model.posterior(rows(200, seed=3))
+        nats = (0.5 * (mean**2 + scale**2 - 1.0) - np.log(scale)).sum(1).mean()
+        assert np.isfinite(nats)
+        if "capacity" in settings:
+            assert nats == pytest.approx(1.0, abs=0.5)
