@@ -42,8 +42,13 @@ class Likelihood(msgspec.Struct, frozen=True, tag_field="likelihood", forbid_unk
 
     @property
     def numbers(self) -> int:
-        """How many numbers of a decoder a part takes."""
+        """How many numbers a part takes."""
         return 2
+
+    @property
+    def decoded(self) -> int:
+        """How many of them, the first ones, depend on the code; the others are learned, and alike for all events."""
+        return self.numbers
 
     @abstractmethod
     def log_probs(self, numbers: Numbers, x: Parts) -> Float[Array, "events *shape"]:
@@ -87,7 +92,11 @@ class Bernoulli(Likelihood, frozen=True, tag="bernoulli"):
 
 
 class Normal(Likelihood, frozen=True, tag="gaussian"):
-    """A bell, by its mean and the logarithm of its scale."""
+    """A bell, by its mean and the logarithm of its scale, which each part has for all events."""
+
+    @property
+    def decoded(self) -> int:
+        return 1
 
     def log_probs(self, numbers: Numbers, x: Parts) -> Float[Array, "events *shape"]:
         mean, log_scale = _bump(numbers)

@@ -55,10 +55,10 @@ class CoderEstimator(LatentEstimator, SelectingEstimator, ABC):
 
     Args:
         latents: numbers of a code.
-        likelihood: of an event given its code: `gaussian` or `logistic`, whose means and scales are learned, for
-            columns and, integrated over the cells of bytes, for images; `categorical`, any distribution of a byte; or
-            `bernoulli` for black and white. None takes gaussian for columns, logistic for grey and colours, bernoulli
-            for black and white.
+        likelihood: of an event given its code: `gaussian`, with a scale for each part that all events share, or
+            `logistic`, whose scales depend on the code, for columns and, integrated over the cells of bytes, for images;
+            `categorical`, any distribution of a byte; or `bernoulli` for black and white. None takes gaussian for
+            columns, logistic for grey and colours, bernoulli for black and white.
         architecture: of both networks; None takes `mlp` for columns and `cnn` for images of 8×8 pixels or more.
         hidden: units of each hidden layer of `mlp`, 64 for columns and 512 for images if None; channels of the first
             layers of `cnn`, 16 if None.
@@ -147,7 +147,7 @@ class CoderEstimator(LatentEstimator, SelectingEstimator, ABC):
             given["hidden"] = 16 if self._networks(shape) == "cnn" else 512
         name = self._networks(shape)
         encoder = by_name(name, shape, self._outputs * self.latents, given)
-        decoder = decoder_by_name(name, shape, likelihood.numbers, given)
+        decoder = decoder_by_name(name, shape, likelihood.decoded, given)
         fresh = (
             Coder.fresh(encoder, decoder, likelihood, start, spread, self.latents, make) for _ in range(self.members)
         )

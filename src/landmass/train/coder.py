@@ -120,7 +120,10 @@ class Coder(eqx.Module):
         return (x.astype(jnp.float32) - loc) / scale
 
     def _added(self, found: Float[Array, "events *outputs"]) -> Numbers:
-        return self.start[None] + found.reshape(-1, *self.start.shape)
+        *shape, numbers = self.start.shape
+        decoded = found.reshape(-1, *shape, self.likelihood.decoded)
+        alike = numbers - self.likelihood.decoded
+        return self.start[None] + (jnp.pad(decoded, [(0, 0)] * (decoded.ndim - 1) + [(0, alike)]) if alike else decoded)
 
 
 def stacked(models: Sequence[Any]) -> Any:
