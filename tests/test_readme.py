@@ -1,6 +1,7 @@
 """What the README shows, runs."""
 
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -75,3 +76,19 @@ def test_every_layer_is_named(layer):
 def test_commands_of_the_readme_are_targets_of_the_makefile(command):
     assert command in README.read_text(encoding="utf-8")
     assert f"\n{command.split()[1]}:" in (README.parent / "Makefile").read_text(encoding="utf-8")
+
+
+def test_cylinder_becomes_taller_as_shown(capsys):
+    examples = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    example = next(each for each in examples if "landmass.VAE" in each)
+    small = example.replace('"cylinders")', '"cylinders", n=200)').replace("hidden=128)", "hidden=8, max_steps=20)")
+    names = {}
+    with warnings.catch_warnings():
+        # After so few steps an edit may lead anywhere.
+        warnings.simplefilter("ignore", UserWarning)
+        exec(small, names)
+    assert names["codes"].shape == (200, 6)
+    assert names["taller"].shape == (9, 32, 32, 1)
+    told = capsys.readouterr().out
+    assert "latents are" in told
+    assert "height" in told

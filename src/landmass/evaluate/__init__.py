@@ -1,8 +1,22 @@
-"""What a density is worth: by its numbers, never by its family; and what happens inside a network."""
+"""What a density is worth: by its numbers, never by its family; what happens inside a network; what its codes tell."""
 
 from landmass.evaluate.calibration import calibration
 from landmass.evaluate.check import check_density
 from landmass.evaluate.diagnosis import diagnose
+from landmass.evaluate.edits import what_changed
+from landmass.evaluate.factors import compare, recovery
 from landmass.evaluate.inspect import trace
+from landmass.evaluate.latents import active_units
+from landmass.evaluate.nearest import nearest
 
-__all__ = ["calibration", "check_density", "diagnose", "trace"]
+__all__ = [
+    "active_units",
+    "calibration",
+    "check_density",
+    "compare",
+    "diagnose",
+    "nearest",
+    "recovery",
+    "trace",
+    "what_changed",
+]
