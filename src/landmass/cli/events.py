@@ -88,7 +88,7 @@ def _images(run: Path, image: Image, source: Source) -> Images:
     if image.levels != 2 or how is None:
         return images
     if ((images.X > 1) & (images.X < 255)).any():
-        tell(f"{source.source}: grey becomes black or white, as in the run (--binary {how})")
+        tell(f"{source.source}: grey becomes black or white (--binary {how})")
     return as_binary(images, how)
 
 
