@@ -1,4 +1,7 @@
-"""Text for people: tables of plain text."""
+"""Text for people: tables of plain text, and what rungs are called."""
+
+# Words in the names of families that people write otherwise.
+WRITTEN = {"pca": "PCA", "vae": "VAE"}
 
 
 def table(rows: list[tuple[str, ...]]) -> str:
@@ -9,3 +12,8 @@ def table(rows: list[tuple[str, ...]]) -> str:
         for row in rows
     ]
     return "\n".join("  ".join(line).rstrip() for line in lines)
+
+
+def title(rung: str) -> str:
+    """The name of a rung or a family as people write it: `probabilistic_pca` is probabilistic PCA."""
+    return " ".join(WRITTEN.get(word, word) for word in rung.split("_"))

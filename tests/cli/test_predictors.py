@@ -325,7 +325,7 @@ WRONG = {
         ["neural_classifier is a predictor", "--target"],
         None,
     ),
-    "size of a table": (("fit", "table.csv", "--size", "8"), ["--size and --grey are for pictures"], None),
+    "size of a table": (("fit", "table.csv", "--size", "8"), ["--size, --grey and --binary are for pictures"], None),
     "target of a table unknown": (("fit", "table.csv", "--target", "age"), ["no column 'age'", "'height'"], None),
     "test of what has no other events": (("fit", "digits", "--test", "digits"), ["digits is one set of 1,797"], None),
     "array of images of another size to predict": (

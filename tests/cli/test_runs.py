@@ -166,7 +166,7 @@ def test_score_tells_events_of_density_zero(call: Call, run_folder: Path, tmp_pa
     words = ["score", str(run_folder), "far.csv", "--rung", "uniform_box"]
     assert call(*words).out.startswith("-inf (1 of 2 events have density zero)")
     found = json.loads(call(*words, "--json").out)
-    assert found == {"rung": "uniform_box", "n": 2, "nats": None, "se": None, "zero_density": 1}
+    assert found == {"rung": "uniform_box", "label": "exact", "n": 2, "nats": None, "se": None, "zero_density": 1}
 
 
 @pytest.mark.parametrize("name", ["rows.csv", "rows.parquet"])

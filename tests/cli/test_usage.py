@@ -6,7 +6,8 @@ import pytest
 
 from tests.cli.conftest import QUICK, Call
 
-COMMANDS = ["hello", "fit", "score", "predict", "inspect", "sample", "report", "families", "datasets", "doctor"]
+COMMANDS = ["hello", "fit", "score", "predict", "inspect", "sample", "report", "encode", "decode", "edit"]
+COMMANDS += ["families", "datasets", "doctor"]
 
 # The words of a command line, and what its one line of error must contain.
 WRONG = {

@@ -16,6 +16,15 @@ def tell(message: str) -> None:
     print(" ".join(message.split()), file=sys.stderr, flush=True)
 
 
+def tell_lines(text: str) -> None:
+    """Show lines on stderr as they are, such as a table's.
+
+    Args:
+        text: the lines.
+    """
+    print(text, file=sys.stderr, flush=True)
+
+
 def write_out(content: bytes) -> None:
     """Write a lot to stdout; a reader that has had enough (`| head`) is no error.
 

@@ -2,28 +2,41 @@
 
 import inspect
 import sys
+from collections.abc import Iterable, Sequence
 from textwrap import fill
 
 import typer
 
-from landmass.catalog import CONDITIONALS, FAMILIES, KNOWN, OF_IMAGES, family, name_of
+from landmass.catalog import CONDITIONALS, FAMILIES, KNOWN, OF_IMAGES, USUAL, WITHOUT_LIKELIHOOD, family, name_of
 from landmass.cli.settings import Setting, settings_of, spell
 from landmass.models.stack import Stack
 
 
 def list_families() -> None:
     """Print each family's name and purpose, from simple to rich."""
-    width = max(map(len, KNOWN))
-    for name in FAMILIES:
-        typer.echo(f"{name:<{width}}  {_purpose(name)}")
-    typer.echo("\nOf images, beside the uniform box and the stack (`landmass fit PICTURES --families A,B`):\n")
-    for name in OF_IMAGES:
-        if name not in FAMILIES:
-            typer.echo(f"{name:<{width}}  {_purpose(name)}")
-    typer.echo("\nTo predict a column or label (`landmass fit SOURCE --target NAME`):\n")
-    for name in CONDITIONALS:
-        typer.echo(f"{name:<{width}}  {_purpose(name)}")
-    typer.echo("\n`landmass families NAME` lists the settings of one.")
+    both = [name for name in OF_IMAGES if name in FAMILIES]
+    named = [name for name in FAMILIES if name not in USUAL]
+    _print(
+        "Densities of rows (`landmass fit TABLE`; those with a * only where --families names them):", FAMILIES, named
+    )
+    _print(
+        f"Of images, beside {', '.join(both)} (`landmass fit PICTURES --families A,B`):",
+        [name for name in OF_IMAGES if name not in FAMILIES],
+    )
+    _print(
+        "Without a likelihood, and so without a ladder (in Python; `landmass encode` asks them):", WITHOUT_LIKELIHOOD
+    )
+    _print("To predict a column or label (`landmass fit SOURCE --target NAME`):", CONDITIONALS)
+    typer.echo("`landmass families NAME` lists the settings of one.")
+
+
+def _print(head: str, names: Iterable[str], marked: Sequence[str] = ()) -> None:
+    """Families with their purposes, below a line that says what they are."""
+    width = 1 + max(map(len, KNOWN))
+    typer.echo(f"{head}\n")
+    for name in names:
+        typer.echo(f"{name + '*' * (name in marked):<{width}} {_purpose(name)}")
+    typer.echo()
 
 
 def _purpose(name: str) -> str:
@@ -44,12 +57,16 @@ def show_family(name: str) -> None:
     settings = settings_of(cls)
     if cls is Stack:
         typer.echo("\nThe stack is the last rung of every ladder; its settings are for Python:")
+    if name_of(cls()) in WITHOUT_LIKELIHOOD:
+        typer.echo(
+            f"\nA ladder compares likelihoods, so fit it by itself: landmass.{cls.__name__}().fit(…).save(folder)."
+        )
     for setting in settings:
         typer.echo(f"\n  {setting.name} = {_default(setting)}   ({spell(setting.kind)})")
         typer.echo(fill(setting.doc, 100, initial_indent="      ", subsequent_indent="      "))
     if not settings:
         typer.echo("\nIt has no settings.")
-    elif cls is not Stack:
+    elif cls is not Stack and name_of(cls()) not in WITHOUT_LIKELIHOOD:
         typer.echo(f"\nSet one with: --set {name_of(cls())}.{settings[0].name}=VALUE")
 
 

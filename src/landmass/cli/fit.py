@@ -9,22 +9,23 @@ import msgspec
 import numpy as np
 import typer
 
-from landmass.catalog import CONDITIONALS, OF_IMAGES
+from landmass.catalog import CONDITIONALS, FAMILIES, OF_IMAGES, family
 from landmass.cli.console import tell
 from landmass.cli.folder import RunFolder, begun, how_to_go_on
 from landmass.cli.interrupt import INTERRUPTED, at_interrupt
-from landmass.cli.settings import estimators, names_of
+from landmass.cli.settings import estimators, family_of, names_of
 from landmass.cli.sources import Source, Sources, check_there, fresh, read_events, tell_notes
-from landmass.cli.view import spaced, view
+from landmass.cli.view import view
 from landmass.data.builtin.drawn import DRAWN
 from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.dataset import Dataset
 from landmass.data.examples import Examples
 from landmass.data.images import Images
 from landmass.errors import DataError, FitError, SettingError, StoreError
-from landmass.evaluate.ledger import as_text, mean_and_error
+from landmass.evaluate.ledger import MARKS, as_text, mean_and_error
 from landmass.ladder import Ladder, usual_predictors
 from landmass.store import refuse_existing
+from landmass.text import title
 from landmass.train.progress import Progress
 from landmass.types import LogDensities
 
@@ -59,9 +60,7 @@ def fit(order: Order, *, as_json: bool = False, with_report: bool = True, remark
     if order.out is not None:
         refuse_existing(order.out)
     check_there(order.source.source)
-    # Of the labels of images drawn here none is more the answer than another.
-    if order.families is None and order.source.target is None and order.source.source in DRAWN.keys() - EXAMPLES.keys():
-        order = replace(order, families=",".join(OF_IMAGES))
+    order = replace(order, families=_usual(order) if order.families is None else order.families)
     # Pictures with labels are examples, unless densities are asked for by name.
     only_densities = order.families is not None and not set(names_of(order.families)) & set(CONDITIONALS)
     asked = msgspec.structs.replace(order.source, as_events=order.source.holds_images and only_densities)
@@ -113,7 +112,7 @@ def print_ledger(ladder: Ladder, as_json: bool) -> None:
         typer.echo(msgspec.json.format(msgspec.json.encode(ladder.ledger_), indent=2).decode())
         return
     typer.echo(as_text(ladder.ledger_))
-    typer.echo(f"\nValidation prefers: {spaced(ladder.best_)}.")
+    typer.echo(f"\nValidation prefers: {title(ladder.best_)}.")
 
 
 def make_report(ladder: Ladder, path: Path) -> Path | None:
@@ -134,6 +133,18 @@ def make_report(ladder: Ladder, path: Path) -> Path | None:
     except Exception as error:
         tell(f"the report could not be made ({type(error).__name__}: {error}); the run itself is saved")
         return None
+
+
+def _usual(order: Order) -> str | None:
+    """The families where none are named; None leaves the choice to the ladder."""
+    source = order.source
+    if source.target is None and source.missing and not source.holds_images:
+        return ",".join(name for name in FAMILIES if family(name)._integrates_missing)
+    # Of the labels of images drawn here none is more the answer than another.
+    unlabelled = source.source in DRAWN.keys() - EXAMPLES.keys()
+    # Nobody but a density of images knows of these settings, or of black and white.
+    told = {family_of(text) for text in order.settings} & set(OF_IMAGES) or source.binary is not None
+    return ",".join(OF_IMAGES) if source.target is None and (unlabelled or (source.holds_images and told)) else None
 
 
 def _suiting(
@@ -188,7 +199,7 @@ def _result(ladder: Ladder, rung: str, remark: Remark | None) -> str:
     if zeros:
         return f"-inf nats ({zeros} of {len(scores)} events have density zero)"
     nats, error = mean_and_error(scores)
-    parts = [f"{nats:.3f} ± {error:.3f} nats"]
+    parts = [f"{MARKS[ladder.rungs_[rung].likelihood_]}{nats:.3f} ± {error:.3f} nats"]
     if (entropy := ladder.entropy_) is not None:
         parts.append(f"gap {-entropy - nats:.3f}")
     if remark is not None:
@@ -202,6 +213,9 @@ def _interrupted(folder: RunFolder) -> None:
 
 def _finish(ladder: Ladder, path: Path, *, as_json: bool, with_report: bool) -> int:
     """Write the report, and say where everything lies."""
+    if with_report and getattr(ladder.train_, "incomplete", False):
+        tell("no report is written: its figures are of complete rows")
+        with_report = False
     try:
         page = make_report(ladder, path) if with_report else None
     except KeyboardInterrupt:

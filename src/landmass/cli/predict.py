@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow as pa
 from sklearn.base import is_classifier
 
-from landmass.cli.ask import as_csv, check_file, rung_of, write_table
-from landmass.cli.console import tell, write_out
+from landmass.cli.ask import rung_of
+from landmass.cli.console import tell
+from landmass.cli.files import check_file, write_rows
 from landmass.cli.folder import load_run
 from landmass.cli.sources import read_to_predict
 from landmass.data.images import Images
@@ -39,11 +40,7 @@ def predict(run: Path, source: str, rung: str | None, out: Path | None) -> None:
         tell(f"{name} answers: it is told nothing of an event, and says the same of all; --rung asks another rung")
     events = read_to_predict(source, model)
     files = {"file": pa.array(events.files)} if isinstance(events, Images) and events.files else {}
-    table = pa.table({**files, **_columns(model, events)})
-    if out is None:
-        write_out(as_csv(table))
-    else:
-        write_table(table, out)
+    write_rows(pa.table({**files, **_columns(model, events)}), out)
 
 
 def _columns(model: Any, events: Any) -> dict[str, pa.Array]:

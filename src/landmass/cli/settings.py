@@ -11,7 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from landmass.catalog import CONDITIONALS, FAMILIES, KNOWN, USUAL, family, name_of
+from landmass.catalog import CONDITIONALS, FAMILIES, KNOWN, OF_IMAGES, USUAL, family, name_of
 from landmass.cli.console import suggest
 from landmass.errors import SettingError
 from landmass.models.stack import Stack
@@ -70,6 +70,18 @@ def estimators(families: str | None, assignments: Sequence[str], *, predict: boo
     return made or None
 
 
+def family_of(assignment: str) -> str:
+    """The name of the family that a text of the form `family.setting=value` speaks of.
+
+    Args:
+        assignment: the text.
+
+    Raises:
+        SettingError: it is no such text, or there is no such family or setting.
+    """
+    return _assignment(assignment)[0]
+
+
 def settings_of(cls: type) -> list[Setting]:
     """A family's settings: its own, then those that it shares with others.
 
@@ -118,7 +130,8 @@ def names_of(families: str | None) -> list[str]:
     if twice:
         raise SettingError(f"--families names {twice[0]!r} twice")
     # The stack is every ladder's last rung and needs no naming.
-    names = sorted((name for name in names if name != name_of(Stack())), key=KNOWN.index)
+    order = list(OF_IMAGES) if set(names) <= set(OF_IMAGES) else KNOWN
+    names = sorted((name for name in names if name != name_of(Stack())), key=order.index)
     if not names:
         raise SettingError(f"--families needs at least one family besides the stack (there are: {', '.join(FAMILIES)})")
     return names

@@ -8,7 +8,9 @@ from pathlib import Path
 import msgspec
 import pyarrow as pa
 
+from landmass.catalog import OF_IMAGES
 from landmass.cli.console import suggest, tell
+from landmass.data.binary import Binary
 from landmass.data.builtin import DATASETS
 from landmass.data.builtin.drawn import DRAWN
 from landmass.data.builtin.examples import EXAMPLES
@@ -45,6 +47,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         size: side that pictures are brought to, in pixels; None leaves them as they are.
         grey: whether pictures are made grey; None does so if all are.
         as_events: whether pictures are events of densities, whatever their labels.
+        binary: how pictures become black and white; None leaves them.
+        missing: whether rows with empty cells are kept.
     """
 
     source: str
@@ -55,6 +59,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     size: int | None = None
     grey: bool | None = None
     as_events: bool = False
+    binary: Binary | None = None
+    missing: bool = False
 
     @property
     def has_answers(self) -> bool:
@@ -135,16 +141,26 @@ def read_events(source: Source) -> tuple[Dataset | Images | Examples, Source]:
     """
     name = source.source
     check_there(name)
+    if source.missing and (source.has_answers or source.holds_images):
+        raise SettingError(
+            f"--missing is for densities of rows; leave it out for {name}: pictures have no empty cells, and "
+            "predictors take them as they are"
+        )
     if source.has_answers:
+        if source.binary is not None:
+            raise SettingError(
+                "--binary is for densities of pictures, and predictors are asked for; leave it out, or name densities "
+                f"with --families ({', '.join(OF_IMAGES)})"
+            )
         if name == "-":
             raise SettingError("what is to be predicted cannot come from standard input; give a file")
         data: Dataset | Images | Examples = _with_answers(source)
     elif source.holds_images:
-        data = read_any(name, n=source.n, seed=source.seed, size=source.size, grey=source.grey)
-    elif source.size is not None or source.grey is not None:
-        raise SettingError(f"--size and --grey are for pictures, and {name} holds none")
+        data = read_any(name, n=source.n, seed=source.seed, size=source.size, grey=source.grey, binary=source.binary)
+    elif (source.size, source.grey, source.binary) != (None, None, None):
+        raise SettingError(f"--size, --grey and --binary are for pictures, and {name} holds none")
     else:
-        data = read(name, n=source.n, seed=source.seed)
+        data = read(name, n=source.n, seed=source.seed, missing=source.missing)
     tell_notes(data.name, data.notes)
     sha256 = data.sha256()
     if source.sha256 not in ("", sha256):

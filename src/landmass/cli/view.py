@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
+from landmass.text import title
 from landmass.train.progress import Progress
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class PlainView(View):
         self._spoken = time.monotonic()
 
     def hear(self, progress: Progress, result: str = "") -> None:
-        name = f"{spaced(progress.family):<{self.width}}"
+        name = f"{title(progress.family):<{self.width}}"
         if progress.kind == "finished":
             self._say(f"{name}  {result}  {seconds(progress)}")
         elif progress.kind in ("failed", "rolled_back"):
@@ -105,7 +106,7 @@ class LiveView(View):
         self._began.setdefault(name, time.monotonic())
         self._records[name], self._results[name] = progress, result
         if progress.kind in ("rolled_back", "failed"):
-            self._console.print(f"{spaced(name)}: {progress.message}", markup=False)
+            self._console.print(f"{title(name)}: {progress.message}", markup=False)
 
     def _lines(self) -> "Table":
         from rich.table import Table
@@ -123,11 +124,11 @@ class LiveView(View):
 
         record = self._records.get(name)
         if record is None:
-            return "", Text(spaced(name), "dim"), "", ""
+            return "", Text(title(name), "dim"), "", ""
         if record.kind == "finished":
-            return Text("✓", "green"), spaced(name), Text(f"{seconds(record):>8}", "dim"), self._results[name]
+            return Text("✓", "green"), title(name), Text(f"{seconds(record):>8}", "dim"), self._results[name]
         if record.kind == "failed":
-            return Text("✗", "red"), spaced(name), "", "failed: see above"
+            return Text("✗", "red"), title(name), "", "failed: see above"
         elapsed = time.monotonic() - self._began[name]
         spinner = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"[int(elapsed * 5) % 10]
         detail = Text()
@@ -135,12 +136,7 @@ class LiveView(View):
             done = BAR * record.step // record.max_steps
             detail.append("━" * done, "cyan").append("─" * (BAR - done), "dim").append(f" {steps(record)}  ")
         detail.append(running(record))
-        return Text(spinner, "cyan"), spaced(name), Text(f"{elapsed:.1f} s".rjust(8), "dim"), detail
-
-
-def spaced(name: str) -> str:
-    """A rung's name as people write it."""
-    return name.replace("_", " ")
+        return Text(spinner, "cyan"), title(name), Text(f"{elapsed:.1f} s".rjust(8), "dim"), detail
 
 
 def steps(progress: Progress) -> str:

@@ -186,7 +186,8 @@ def _nothing(manifest: Manifest) -> Dataset | Images:
     """No events, of a saved estimator's sample space."""
     schema = manifest.columns
     if schema.image is not None:
-        return Images(np.empty((0, *schema.image.shape), np.uint8), name=manifest.data)
+        binary = "yes" if schema.image.levels == 2 else "no"
+        return Images(np.empty((0, *schema.image.shape), np.uint8), name=manifest.data, binary=binary)
     return Dataset(np.empty((0, len(schema.columns))), schema, manifest.data, arrow_container)
 
 

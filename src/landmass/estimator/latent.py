@@ -128,7 +128,7 @@ class LatentEstimator(LearnedEstimator, ABC):
         data = self._read_again(X)
         if attributes is None:
             labels = data.labels if isinstance(data, Images) else {}
-            attributes = {name: values for name, values in labels.items() if _has_direction(values)}
+            attributes = {name: values for name, values in labels.items() if has_direction(values)}
             if not attributes:
                 raise DataError(
                     "there are no labels of numbers or of two classes among these events; give "
@@ -256,8 +256,12 @@ def between(
     return turned / np.sin(angle) * ((1.0 - share) * lengths[0] + share * lengths[1])
 
 
-def _has_direction(values: np.ndarray) -> bool:
-    """Whether labels are numbers, or of two classes."""
+def has_direction(values: np.ndarray) -> bool:
+    """Whether labels are numbers, or of two classes.
+
+    Args:
+        values: one an event; None and "" mean that there is none.
+    """
     return values.dtype.kind in "fiub" or len({str(each) for each in values.tolist() if each not in (None, "")}) == 2
 
 

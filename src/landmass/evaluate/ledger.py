@@ -9,11 +9,15 @@ import numpy as np
 from jaxtyping import Float
 
 from landmass.core.capabilities import Likelihood
+from landmass.text import title
 from landmass.train.weights import standard_error
 from landmass.types import Copies, LogDensities
 
 MARKS: dict[Likelihood, str] = {"exact": "", "lower_bound": "≥ ", "estimate": "≈ ", "none": "no likelihood "}
 """How a number is marked in a table: a bound and an estimate are not exact values."""
+
+# A bound from below on a density bounds the bits from above.
+BITS_MARKS: dict[Likelihood, str] = {**MARKS, "lower_bound": "≤ "}
 
 
 class Rung(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -189,7 +193,7 @@ def as_rows(ledger: Ledger) -> tuple[list[str], list[list[str]]]:
         gap, gain = ledger.gap(rung), rung.gain
         rows.append(
             [
-                rung.family.replace("_", " "),
+                title(rung.family),
                 MARKS[rung.label] + nats,
                 *([_bits(ledger, rung)] if ledger.dimensions else []),
                 *([("" if gap is None else f"{gap:.4f}")] if known else []),
@@ -203,13 +207,9 @@ def as_rows(ledger: Ledger) -> tuple[list[str], list[list[str]]]:
     return heads, rows
 
 
-# A bound from below on a density bounds the bits from above.
-_BITS_MARKS: dict[Likelihood, str] = {**MARKS, "lower_bound": "≤ "}
-
-
 def _bits(ledger: Ledger, rung: Rung) -> str:
     found = ledger.bits(rung)
-    return "" if found is None else f"{_BITS_MARKS[rung.label]}{found:.4f}"
+    return "" if found is None else f"{BITS_MARKS[rung.label]}{found:.4f}"
 
 
 def as_text(ledger: Ledger) -> str:

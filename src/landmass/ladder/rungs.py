@@ -47,7 +47,10 @@ def densities(wanted: Wanted, of_images: bool, random_state: int) -> dict[str, D
         if not isinstance(rung, DensityEstimator):
             raise SettingError(f"{name} is a predictor: say what it is to predict (target=…, or --target on the shell)")
         if not rung._is_density:
-            raise SettingError(f"{name} has no likelihood, by which a ladder compares its rungs; fit it by itself")
+            raise SettingError(
+                f"{name} has no likelihood, by which a ladder compares its rungs; fit it by itself, in Python: "
+                f"landmass.{type(rung).__name__}().fit(…).save(folder), a folder that `landmass encode` takes too"
+            )
     if not found:
         raise SettingError(
             f"a ladder needs at least one family; there are: {', '.join(OF_IMAGES if of_images else FAMILIES)}"

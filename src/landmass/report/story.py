@@ -98,9 +98,7 @@ def peaks(m: Measures) -> list[str]:
     for name, found in m.surfaces.items():
         some = f"{found.n:,} events that the rungs learned from"
         at = " and ".join(f"{label} {general(value)}" for label, value in zip(found.labels, found.peak, strict=True))
-        text = (
-            f"{title(name).capitalize()}: vary two of its numbers and keep the rest, and {some} are likeliest at {at}."
-        )
+        text = f"The {title(name)}: vary two of its numbers and keep the rest, and {some} are likeliest at {at}."
         if "edge" in found.labels[0]:
             text += (
                 " A box that ends inside the outermost event makes the data impossible (−∞); one that ends "

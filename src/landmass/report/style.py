@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from landmass.data.schema import Schema
+from landmass.text import title as written
 
 # Perceptually uniform, and read alike by colour-blind eyes.
 DENSITY_MAP = "viridis"
@@ -108,7 +109,7 @@ def shown(text: str, most: int = 40) -> str:
 
 def title(rung: str) -> str:
     """A rung's name for people; the truth has none."""
-    return rung.replace("_", " ") if rung else "the truth"
+    return written(rung) if rung else "the truth"
 
 
 def signed(value: float, digits: int) -> str:
