@@ -40,9 +40,6 @@ Activations = Literal["relu", "leaky_relu", "silu", "gelu", "tanh", "sigmoid"]
 # How often a training of full length looks at the validation score, and the decay of the weights' running average.
 LOOKS, AVERAGE = 20, 0.995
 
-# Images with a shorter side have no room for neighbourhoods.
-LEAST_SIDE = 8
-
 # The fewest steps and the most that are taken unless others are asked for.
 LEAST_STEPS, MOST_STEPS = 2_000, 20_000
 
@@ -56,10 +53,10 @@ class CoderEstimator(LatentEstimator, SelectingEstimator, ABC):
     Args:
         latents: numbers of a code.
         likelihood: of an event given its code: `gaussian`, with a scale for each part that all events share, or
-            `logistic`, whose scales depend on the code, for columns and, integrated over the cells of bytes, for images;
-            `categorical`, any distribution of a byte; or `bernoulli` for black and white. None takes gaussian for
-            columns, logistic for grey and colours, bernoulli for black and white.
-        architecture: of both networks; None takes `mlp` for columns and `cnn` for images of 8×8 pixels or more.
+            `logistic`, whose scales depend on the code, for columns and, integrated over the cells of bytes, for
+            images; `categorical`, any distribution of a byte; or `bernoulli` for black and white. None takes gaussian
+            for columns, logistic for grey and colours, bernoulli for black and white.
+        architecture: of both networks; `cnn` is for images, where an epoch takes it many times as long as `mlp`.
         hidden: units of each hidden layer of `mlp`, 64 for columns and 512 for images if None; channels of the first
             layers of `cnn`, 16 if None.
         depth: hidden layers of `mlp`, 2 if None; halvings of an image by `cnn`, 3 if None or fewer in small images.
@@ -86,7 +83,7 @@ class CoderEstimator(LatentEstimator, SelectingEstimator, ABC):
 
     latents: int = 8
     likelihood: Literal["bernoulli", "gaussian", "logistic", "categorical"] | None = None
-    architecture: Literal["linear", "mlp", "cnn"] | None = None
+    architecture: Literal["linear", "mlp", "cnn"] = "mlp"
     hidden: int | None = None
     depth: int | None = None
     activation: Activations = "silu"
@@ -143,18 +140,15 @@ class CoderEstimator(LatentEstimator, SelectingEstimator, ABC):
         """Fresh members, as one whose arrays carry a leading axis of members."""
         shape, likelihood = start.shape[:-1], self._likelihood(space)
         given = vars(self) | {"ranks": 0, "activation": Activation(self.activation)}
-        if given["hidden"] is None and len(shape) == 3:
-            given["hidden"] = 16 if self._networks(shape) == "cnn" else 512
-        name = self._networks(shape)
+        name = self.architecture
+        if given["hidden"] is None and len(shape) == 3 and name == "mlp":
+            given["hidden"] = 512
         encoder = by_name(name, shape, self._outputs * self.latents, given)
         decoder = decoder_by_name(name, shape, likelihood.decoded, given)
         fresh = (
             Coder.fresh(encoder, decoder, likelihood, start, spread, self.latents, make) for _ in range(self.members)
         )
         return stacked([self._member(coder, make) for coder in fresh])
-
-    def _networks(self, shape: tuple[int, ...]) -> str:
-        return self.architecture or ("cnn" if len(shape) == 3 and min(shape[:2]) >= LEAST_SIDE else "mlp")
 
     def _empty(self, space: Any, sizes: Mapping[str, int]) -> Any:
         shape = space.image.shape if isinstance(space, PixelSpace) else (len(space),)

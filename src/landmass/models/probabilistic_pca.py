@@ -187,6 +187,11 @@ class ProbabilisticPCA(WeighsEvents, LatentEstimator, SelectingEstimator):
         require(self, "n_components", fits, f"None or less than the {columns} columns (n_features={columns})")
         if isinstance(space, PixelSpace):
             require(self, "method", self.method == "closed_form", "'closed_form' for images")
+            if space.image.levels == 2:
+                raise DataError(
+                    "probabilistic PCA takes the bytes of images for amounts, and these are black or white; take VAE, "
+                    "or give it the grey images"
+                )
 
 
 class Factors(NamedTuple):
