@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer, Shaped
-from scipy.stats import fisher_exact
+from scipy.stats import hypergeom
 from sklearn.neighbors import NearestNeighbors
 
 from landmass.errors import DataError
@@ -74,8 +74,9 @@ class Copying:
     @property
     def chance(self) -> float:
         """How likely so many more copies among the drawn events are, if there are none (Fisher's exact test)."""
-        counts = [[int(found.sum()), int((~found).sum())] for found in map(copies, (self.drawn, self.held_out))]
-        return float(fisher_exact(counts, alternative="greater")[1])
+        drawn, held = copies(self.drawn), copies(self.held_out)
+        both, among = len(drawn) + len(held), int(drawn.sum() + held.sum())
+        return float(hypergeom.sf(drawn.sum() - 1, both, among, len(drawn)))
 
     @property
     def found(self) -> bool:

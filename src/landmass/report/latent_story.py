@@ -218,7 +218,7 @@ def copied(m: Latent) -> list[str]:
         if drawn > 1.2 * held
         else "nearer to them than"
         if held > 1.2 * drawn
-        else "as near as"
+        else "as near to them as"
     )
     return [
         _of_images(str(m.copied)),
@@ -282,13 +282,14 @@ def _edited(m: Latent) -> Plate:
         _edits,
         "Two images with less and more of each attribute",
         f"Two {'drawn' if m.own else 'held-out'} images, edited through their codes: each row changes one attribute by "
-        "so many steps, while the codes go on telling the same of the others wherever that can be. The middle of each "
-        "five is the image as its code tells it.",
+        "so many steps, while the codes go on telling the same of the others wherever that can be. As it is: the image "
+        "that its own code tells. Far out: the code lies outside of those of the data, and its image is not to be "
+        "trusted.",
     )
 
 
 def _edits(m: Latent, theme: Theme) -> Figure | None:
-    if m.found is None:
+    if m.found is None or not any(m.found.told):
         return None
     # One in the middle of all, and one farther out.
     order = np.argsort(m.found.cloud.lengths(m.coded.means - m.found.cloud.mean), kind="stable")

@@ -28,8 +28,8 @@ STEPS, WAY = (-2, -1, 0, 1, 2), "⅛¼⅜½⅝¾⅞"
 # Images along each side of a map: fewer of large ones.
 SIDE, SIDE_LARGE, LARGE = 11, 7, 48
 
-# Scatters beside a map.
-MOST_SCATTERS = 2
+# Scatters beside a map, and the R² from which a label colours one.
+MOST_SCATTERS, LEAST_TOLD = 2, 0.1
 
 
 def traversals(model: LatentEstimator, images: Any, theme: Theme = LIGHT, *, around: int | None = None) -> Figure:
@@ -69,7 +69,7 @@ def _left_out(coded: Coded, chosen: list[int]) -> str:
     said = [f"Left out: {less} more latents, which change the image less."] if less else []
     if unused:
         some = ", ".join(unused[:4]) + (f" and {len(unused) - 4} more" if len(unused) > 4 else "")
-        said.append(f"Unused, so that nothing would change along them: {shown(some, 90)}.")
+        said.append(f"Unused, so that next to nothing changes along them: {shown(some, 90)}.")
     return "\n".join(said)
 
 
@@ -136,7 +136,7 @@ def _manifold(axes: Axes, coded: Coded, pair: tuple[int, int]) -> None:
 
 
 def _told(places: Shaped[np.ndarray, "events 2"], labels: Mapping[str, Any]) -> list[Labelled]:
-    """The labels that the places tell best, by the R² of a linear fit."""
+    """The labels that the places tell best, by the R² of a linear fit; none of which they tell next to nothing."""
     told = []
     for name, values in labels.items():
         try:
@@ -146,7 +146,7 @@ def _told(places: Shaped[np.ndarray, "events 2"], labels: Mapping[str, Any]) -> 
         if len(each.counts) <= 2:
             x = places[each.known]
             told.append((LinearRegression().fit(x, each.values).score(x, each.values), each))
-    return [each for _, each in sorted(told, key=lambda pair: -pair[0])[:MOST_SCATTERS]]
+    return [each for score, each in sorted(told, key=lambda pair: -pair[0])[:MOST_SCATTERS] if score > LEAST_TOLD]
 
 
 def _scatter(
@@ -226,24 +226,32 @@ def interpolations(model: LatentEstimator, pairs: Sequence[Any], theme: Theme = 
 
 
 def edits(model: LatentEstimator, images: Any, directions: Directions, theme: Theme = LIGHT) -> Figure:
-    """Two images with less and more of each attribute, while the other attributes stay where they can.
+    """Two images with less and more of each attribute, while the other attributes shown stay where they can.
 
     Args:
         model: fitted to images.
         images: the first two are edited.
         directions: which way leads to more of each attribute; the six that codes tell best are shown.
         theme: the figure's face.
+
+    Raises:
+        DataError: the codes tell nothing of any attribute.
     """
     coded = Coded.of(model, images, 2)
+    if not any(directions.told):
+        raise DataError(f"the codes tell nothing of {', '.join(directions.names)}: there is no way to follow")
     sure = [2 * q - 1 if c else q for q, c in zip(directions.quality, directions.classes, strict=True)]
-    strips, any_far = [], False
-    for place in np.argsort(-np.array(sure), kind="stable")[:MOST_EDITED].tolist():
-        steps = [_shift(directions, directions.names[place], step) for step in STEPS]
+    best = [place for place in np.argsort(-np.array(sure), kind="stable").tolist() if directions.told[place]]
+    # To hold what codes do not tell would lead anywhere.
+    found, strips = directions.only(*(directions.names[place] for place in best[:MOST_EDITED])), []
+    for place, name in enumerate(found.names):
+        steps = [_shift(found, name, step) for step in STEPS]
         codes = np.concatenate([code + np.stack(steps) for code in coded.means])
-        far = directions.cloud.outside(codes, FAR)
-        any_far |= bool(far.any())
-        below = [("far from the data" if each else "") for each in far] if far.any() else ()
-        strips.append(Strip(directions.names[place], f"a step: {directions.step(place)}", coded.decode(codes), below))
+        far = found.cloud.outside(codes, FAR)
+        below = [("far out" if each else "") for each in far] if far.any() else ()
+        classes = found.classes[place]
+        said = f"a step: {found.step(place)}" if classes is None else f"{classes[0]} → {classes[1]}"
+        strips.append(Strip(name, said, coded.decode(codes), below))
     heads = ["as it is" if not step else f"{step:+d}".replace("-", "−") for step in STEPS] * len(coded.images)
     return draw_strips(strips, theme, heads, "steps", groups=len(coded.images))
 

@@ -12,14 +12,17 @@ from landmass.report.style import Theme, look, shown
 
 WIDTH = 10.0
 
-# In inches: the place of the names, the largest side of an image, and what is left between images, rows and groups.
-NAMES, LARGEST, GAP, BETWEEN, GROUP = 1.75, 1.02, 0.05, 0.09, 0.3
+# In inches: the place of the names, and what is left between images, rows and groups.
+NAMES, GAP, BETWEEN, GROUP = 1.75, 0.05, 0.09, 0.3
+
+# In inches: the widest and the highest image, and the least width of a column, which has a head.
+WIDEST, HIGHEST, LEAST = 1.02, 1.5, 0.62
 
 # Heights of words: above the strips, below an image, and a line of the note at the end.
 HEAD, BELOW, LINE = 0.34, 0.2, 0.2
 
-# Letters of a name.
-LETTERS = 20
+# Letters of a name, and of what is said below it.
+LETTERS, SAID = 20, 26
 
 # Pixels across below which an image is shown pixel by pixel.
 SMALL = 160
@@ -59,9 +62,9 @@ def draw_strips(
     """
     many, (height, width) = len(strips[0].images), strips[0].images.shape[1:3]
     room = WIDTH - NAMES - 0.1 - (many - 1) * GAP - (groups - 1) * GROUP
-    wide = min(room / many, LARGEST * min(1.0, width / height))
-    tall = wide * height / width
-    lefts = [NAMES + i * (wide + GAP) + i // (many // groups) * GROUP for i in range(many)]
+    wide = min(room / many, WIDEST, HIGHEST * width / height)
+    tall, column = wide * height / width, max(wide, LEAST)
+    lefts = [NAMES + i * (column + GAP) + i // (many // groups) * GROUP + (column - wide) / 2 for i in range(many)]
     lines = note.splitlines()
     tops, y = [], HEAD if heads else 0.1
     for i, strip in enumerate(strips):
@@ -94,7 +97,7 @@ def _draw_strip(
     middle = top + max(tall, 0.4) / 2
     apart = 0.09 if strip.said else 0.0
     axes.text(0.1, middle - apart, shown(strip.name, LETTERS), va="center", fontsize=9.0, color=theme.ink)
-    axes.text(0.1, middle + apart, strip.said, va="center", fontsize=8.0, color=theme.quiet)
+    axes.text(0.1, middle + apart, shown(strip.said, SAID), va="center", fontsize=8.0, color=theme.quiet)
     for i, (left, pixels) in enumerate(zip(lefts, strip.images, strict=True)):
         draw_image(axes, pixels, (left, left + wide, top + tall, top), theme)
         if strip.below:

@@ -147,9 +147,15 @@ class Directions:
         """A sentence for each attribute that the codes tell next to nothing of."""
         return [
             f"The codes tell next to nothing of {name!r} ({_score(classes)} {quality:.2f}): its direction is chance."
-            for name, classes, quality in zip(self.names, self.classes, self.quality, strict=True)
-            if quality < POOR[_score(classes)]
+            for name, classes, quality, told in zip(self.names, self.classes, self.quality, self.told, strict=True)
+            if not told
         ]
+
+    @property
+    def told(self) -> tuple[bool, ...]:
+        """Whether the codes tell something of each attribute."""
+        pairs = zip(self.quality, self.classes, strict=True)
+        return tuple(quality >= POOR[_score(classes)] for quality, classes in pairs)
 
     def __str__(self) -> str:
         return "\n".join([*self.doubts, table(self.rows())])
