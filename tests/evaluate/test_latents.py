@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
+from scipy.integrate import quad
 from scipy.spatial.distance import cdist, mahalanobis
-from scipy.stats import chi
+from scipy.stats import chi, fisher_exact, norm
 
 from landmass.errors import DataError
 from landmass.evaluate import nearest as nearest_module
 from landmass.evaluate.edits import what_changed
-from landmass.evaluate.latents import active_units
-from landmass.evaluate.nearest import nearest
+from landmass.evaluate.latents import active_units, divergences, effects
+from landmass.evaluate.nearest import copies, copying, nearest
 from landmass.train.cloud import Cloud
 
 RNG = np.random.default_rng(0)
@@ -171,3 +172,35 @@ def test_nearest_of_too_few_or_other_events_are_refused():
         nearest(np.zeros((1, 2)), np.zeros((5, 2)), 6)
     with pytest.raises(DataError, match=r"shape \(3,\), training events \(2,\)"):
         nearest(np.zeros((1, 3)), np.zeros((5, 2)))
+
+
+def test_effect_is_the_mean_squared_change_along_the_strip():
+    W = RNG.normal(size=(3, 10)) * np.array([[1.0], [0.0], [5.0]])
+    code, middle, spread = np.array([0.3, -0.2, 0.5]), np.array([0.1, 0.0, -0.4]), np.array([1.0, 2.0, 0.5])
+    # Of a linear decoder the change is the step times W's row.
+    steps = middle[:, None] + spread[:, None] * np.linspace(-2.0, 2.0, 9) - code[:, None]
+    expected = (steps**2).mean(1) * (W**2).mean(1)
+    assert effects(lambda z: z @ W, code, middle, spread) == pytest.approx(expected)
+
+
+def test_divergence_from_the_prior_is_the_integral():
+    means, scales = np.array([[0.7, -2.0]]), np.array([[0.3, 1.5]])
+
+    def nats(m, s):
+        return quad(lambda z: norm.pdf(z, m, s) * (norm.logpdf(z, m, s) - norm.logpdf(z)), m - 12 * s, m + 12 * s)[0]
+
+    expected = [[nats(m, s) for m, s in zip(means[0], scales[0], strict=True)]]
+    assert divergences(means, scales) == pytest.approx(np.array(expected), rel=1e-6)
+
+
+def test_copies_are_told_from_new_events():
+    # In 20 dimensions a new event is as near to one training event as to others; seeds are fixed.
+    train, held, new = (np.random.default_rng(seed).normal(size=(n, 20)) for seed, n in ((1, 300), (2, 64), (3, 64)))
+    by_heart = train[:64] + 0.01 * new
+    found, honest = copying(by_heart, held, np.concatenate([train, train])), copying(new, held, train)
+    assert found.found and np.array_equal(found.drawn.indices[:, 0], np.arange(64))
+    assert "64 of 64 drawn events lie at least three times as near" in str(found) and "by heart." in str(found)
+    assert not honest.found and "That is no sign that the model knows training events by heart." in str(honest)
+    # SciPy's own test gives the same chance.
+    table = [[int(copies(each).sum()), int((~copies(each)).sum())] for each in (found.drawn, found.held_out)]
+    assert found.chance == pytest.approx(fisher_exact(table, alternative="greater").pvalue)

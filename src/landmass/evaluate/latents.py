@@ -1,9 +1,10 @@
-"""Latents: which of them a model uses."""
+"""Latents: which of them a model uses, and which of them change an event most."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 
 from landmass.errors import DataError
 from landmass.train.labels import checked
@@ -11,6 +12,9 @@ from landmass.train.labels import checked
 # A latent whose posterior mean varies by no more than this is unused; one that differs from the prior by no more than
 # this many nats, on average, has the prior for its posterior.
 UNUSED, PRIOR = 0.01, 0.01
+
+STRIP = np.linspace(-2.0, 2.0, 9)
+"""Where a latent is put while the others stay: in standard deviations from the middle."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,3 +75,53 @@ def active_units(
         raise DataError(f"the divergences have shape {kl.shape}, but {z.shape} or {z.shape[1:]} is needed")
     nats = None if kl is None else np.asarray(kl, np.float64).reshape(-1, z.shape[1]).mean(axis=0)
     return Activity(z.var(axis=0), nats, threshold)
+
+
+def divergences(
+    mean: Float[np.ndarray, "events latents"], scale: Float[np.ndarray, "events latents"]
+) -> Float[np.ndarray, "events latents"]:
+    """How far each latent's normal posterior is from a standard normal prior (Kullback–Leibler), in nats.
+
+    Args:
+        mean: of each posterior.
+        scale: its standard deviation, above zero.
+    """
+    return 0.5 * (mean**2 + scale**2 - 1.0) - np.log(scale)
+
+
+def effects(
+    decode: Callable[[Float[np.ndarray, "codes latents"]], Shaped[np.ndarray, "codes ..."]],
+    code: Float[np.ndarray, " latents"],
+    middle: Float[np.ndarray, " latents"],
+    spread: Float[np.ndarray, " latents"],
+) -> Float[np.ndarray, " latents"]:
+    """How much each latent changes an event: the mean squared change of the event's numbers, along its strip.
+
+    Args:
+        decode: the expected events of codes.
+        code: of the event.
+        middle: of each latent's strip, which goes two standard deviations to both sides.
+        spread: the standard deviations.
+    """
+    still = decode(code[None]).astype(np.float64)
+    strips = (strip(code, latent, middle, spread) for latent in range(len(code)))
+    return np.array([np.mean((decode(codes) - still) ** 2) for codes in strips])
+
+
+def strip(
+    code: Float[np.ndarray, " latents"],
+    latent: int,
+    middle: Float[np.ndarray, " latents"],
+    spread: Float[np.ndarray, " latents"],
+) -> Float[np.ndarray, "steps latents"]:
+    """Codes that differ from one in a single latent, which goes from two standard deviations below to two above.
+
+    Args:
+        code: whose other latents stay.
+        latent: which one goes, counted from 0.
+        middle: where each latent's standard deviations are counted from.
+        spread: the standard deviations.
+    """
+    found = np.tile(code, (len(STRIP), 1))
+    found[:, latent] = middle[latent] + STRIP * spread[latent]
+    return found

@@ -246,6 +246,11 @@ class VAE(CoderEstimator):
         values, errors = bound(self.model_, Z, draws)
         return values + log_det, errors
 
+    @property
+    def loss_is_bound(self) -> bool:
+        """Whether the loss of training is minus a bound on the log-likelihood, and nothing is weighed otherwise."""
+        return self.beta == 1.0 and self.capacity is None and not self.total_correlation
+
     def _member(self, coder: Coder, make: Make) -> LatentVariable:
         bells = self.bells if self.prior == "mixture" else 1
         shape = bells, self.latents

@@ -8,10 +8,12 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from matplotlib.figure import Figure
 
+from landmass.data.binary import drawn as events_drawn
 from landmass.evaluate.ledger import Ledger
 from landmass.ladder import Ladder
 from landmass.models.stack import Stack
-from landmass.report import sections, verdict
+from landmass.report import latent_story, sections, verdict
+from landmass.report.latent_story import Latent
 from landmass.report.measures import Curve, Shown, curve_of
 from landmass.report.parts import Plate, paragraphs, plate_of
 from landmass.report.pictures import ACROSS, grid
@@ -27,15 +29,19 @@ class Seen(Shown):
 
     Args:
         shape: of an image: height, width, channels.
+        levels: values that each of its numbers may take: 256, or 2 of black and white.
         drawn: a few images that each rung draws, by its name.
         held_out: test images; None for a run read back without them.
         scores: their log-densities under the rung that answers for the ladder.
+        latents: of each rung whose images have codes, what there is to say of them.
     """
 
     shape: tuple[int, int, int]
+    levels: int
     drawn: dict[str, Few]
     held_out: Few | None
     scores: Float[np.ndarray, " events"] | None
+    latents: list[Latent | str]
 
 
 def measure(ladder: Ladder) -> Seen:
@@ -44,23 +50,29 @@ def measure(ladder: Ladder) -> Seen:
     Args:
         ladder: fitted, or read back.
     """
-    rungs = ladder.rungs_
+    rungs, image = ladder.rungs_, ladder.last_.data_.schema.image
     seed = np.random.RandomState(0)
     at_hand = hasattr(ladder, "test_")
+    test, train = (ladder.test_, ladder.train_) if at_hand else (None, None)
     curves: dict[str, Curve | None] = {name: _curve(rung) for name, rung in rungs.items()}
+    found = [latent_story.measure(name, rung, test, train) for name, rung in rungs.items()]
     return Seen(
         ledger=ladder.ledger_,
         last=ladder.answering_,
         curves={name: curve for name, curve in curves.items() if curve is not None},
-        shape=ladder.last_.data_.schema.image.shape,
+        shape=image.shape,
+        levels=image.levels,
         drawn={name: rung._draw(ACROSS, seed) for name, rung in rungs.items() if not isinstance(rung, Stack)},
-        held_out=ladder.test_.X if at_hand else None,
+        held_out=None if test is None else events_drawn(test).X,
         scores=ladder.test_scores_[ladder.answering_] if at_hand else None,
+        latents=[each for each in found if each is not None],
     )
 
 
 def _curve(rung: object) -> Curve | None:
-    return curve_of(getattr(rung, "history_", ()), 0.0, 0.0)
+    # A loss that weighs its parts otherwise is no log-likelihood.
+    train = 0.0 if getattr(rung, "loss_is_bound", True) else np.nan
+    return curve_of(getattr(rung, "history_", ()), train, 0.0)
 
 
 def body(m: Seen, figures: Path) -> str:
@@ -89,10 +101,11 @@ def body(m: Seen, figures: Path) -> str:
             paragraphs(opening(m)),
             "</header><main>",
             paragraphs(verdict.troubles(m), "troubles"),
-            sections.ledger(m, "image", figures, f" {_bits(m.ledger)}"),
+            sections.ledger(m, "image", figures, f" {_bits(m)} {_bounds(m.ledger)}"),
             "<h2>What each rung believes</h2>",
             plate_of(m, drawn, figures),
             plate_of(m, strange, figures),
+            *[latent_story.section(each, figures) for each in m.latents],
             sections.learned(m, figures),
             "</main>",
             sections.footer("image"),
@@ -108,23 +121,35 @@ def opening(m: Seen) -> list[str]:
     """
     ledger = m.ledger
     height, width, channels = m.shape
-    kind = "grey" if channels == 1 else "coloured"
+    kind = "black and white" if m.levels == 2 else "grey" if channels == 1 else "coloured"
     best, first = ledger.rung(ledger.best), ledger.rungs[0]
     said = []
     if best.nats is not None:
+        least, most = ("at least ", "at most ") if best.label == "lower_bound" else ("", "")
         said.append(
-            f"Validation prefers the {title(best.family)}, which scores {verdict.nats(best)} nats an image: "
-            f"{ledger.bits(best):.3f} bits for each of its {ledger.dimensions:,} numbers."
+            f"Validation prefers the {title(best.family)}, which scores {least}{verdict.nats(best)} nats an image: "
+            f"{most}{ledger.bits(best):.3f} bits for each of its {ledger.dimensions:,} numbers."
         )
     said += verdict.ratio(best, first, "image") if best.family != first.family else []
     chose = "chose among them and then taught them too"
     return [verdict.parts(m, f"{kind} images of {height}×{width} pixels", chose), *([" ".join(said)] if said else [])]
 
 
-def _bits(ledger: Ledger) -> str:
+def _bits(m: Seen) -> str:
+    bits = "8 bits say" if m.levels == 256 else "1 bit says"
     return (
-        f"Images are counted, not measured: each of their {ledger.dimensions:,} numbers is one of 256 values, and 8 "
-        "bits say it without any model."
+        f"Images are counted, not measured: each of their {m.ledger.dimensions:,} numbers is one of {m.levels} values, "
+        f"and {bits} it without any model."
+    )
+
+
+def _bounds(ledger: Ledger) -> str:
+    """What marks of bounds mean; nothing where there is none."""
+    if not any(rung.label == "lower_bound" for rung in ledger.rungs):
+        return ""
+    return (
+        "≥ marks a bound: the exact number is not known, only that it is no lower; how much higher, nobody can say. In "
+        "bits that is ≤, no more than so many."
     )
 
 

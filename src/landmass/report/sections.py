@@ -3,6 +3,8 @@
 from html import escape
 from pathlib import Path
 
+import numpy as np
+
 from landmass.report import charts, verdict
 from landmass.report.measures import Shown
 from landmass.report.parts import Plate, ledger_table, paragraphs, plate_of
@@ -39,12 +41,14 @@ def learned(m: Shown, figures: Path) -> str:
     """
     if not m.curves:
         return ""
+    blind = any(np.isnan(curve.train).all() for curve in m.curves.values())
+    weighed = " Where training weighs parts of the bound otherwise, its loss is left out." if blind else ""
     plate = Plate(
         "training",
         charts.curves,
         "Log-likelihood of training batches and validation events by training step",
         "Nats an event, in the units of the data. Grey: training events. Colour: validation events, on which "
-        "nothing was trained at that time; the dot is the best state.",
+        f"nothing was trained at that time; the dot is the best state.{weighed}",
     )
     return "\n".join(["<h2>How they learned</h2>", plate_of(m, plate, figures)])
 

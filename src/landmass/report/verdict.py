@@ -63,13 +63,15 @@ def ratio(rich: Rung, base: Rung, event: str = "event") -> list[str]:
             f"The {title(base.family)} cannot be compared with it: {base.zero_density:,} of {base.n:,} held-out "
             f"{event}s have density zero there, and one such {event} makes the likelihood of all zero."
         ]
-    if rich.nats is None or base.nats is None:
+    # How far a number lies above a bound is not known.
+    if rich.nats is None or base.nats is None or base.label == "lower_bound":
         return []
+    least = "at least " if rich.label == "lower_bound" else ""
     gain = rich.nats - base.nats
     if gain <= 0.0:
         return [f"That is no better than the {title(base.family)}, which scores {nats(base)}."]
     return [
-        f"A held-out {event} is typically exp({gain:.2f}) = {_factor(gain)} times as likely under the "
+        f"A held-out {event} is typically {least}exp({gain:.2f}) = {_factor(gain)} times as likely under the "
         f"{title(rich.family)} as under the {title(base.family)}; all {rich.n:,} of them together, "
         f"{_power_of_ten(gain * rich.n)} times."
     ]

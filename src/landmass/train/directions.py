@@ -126,21 +126,39 @@ class Directions:
             raise DataError(f"no attribute is called {name!r}{hint} (there are: {', '.join(self.names)})")
         return self.names.index(name)
 
-    def __str__(self) -> str:
-        rows = [("attribute", "held out", "labelled", "a step", "is long", "others held")]
+    def rows(self) -> list[tuple[str, ...]]:
+        """The table for people: its headings, and a row of texts an attribute."""
+        found = [("attribute", "held out", "labelled", "a step", "is long", "others held")]
         lengths, each_alone = self.cloud.lengths(self.matrix), np.eye(len(self.names))
         for i, (name, classes) in enumerate(zip(self.names, self.classes, strict=True)):
             words = classes or ("",)
             counts = ", ".join(f"{count:,} {word}".strip() for count, word in zip(self.counts[i], words, strict=True))
-            step = f"{self.units[i]:.3g}" if classes is None else f"half from {classes[0]} to {classes[1]}"
             score = f"{_score(classes)} {self.quality[i]:.3f}"
-            rows.append((name, score, counts, step, f"{lengths[i]:.2f}", self._length_alone(each_alone[i])))
-        poor = [
+            found.append((name, score, counts, self.step(i), f"{lengths[i]:.2f}", self._length_alone(each_alone[i])))
+        return found
+
+    def step(self, place: int) -> str:
+        """What a step of an attribute is, in its own units or from class to class."""
+        classes = self.classes[place]
+        return f"{self.units[place]:.3g}" if classes is None else f"half from {classes[0]} to {classes[1]}"
+
+    @property
+    def doubts(self) -> list[str]:
+        """A sentence for each attribute that the codes tell next to nothing of."""
+        return [
             f"The codes tell next to nothing of {name!r} ({_score(classes)} {quality:.2f}): its direction is chance."
-            for name, classes, quality in zip(self.names, self.classes, self.quality, strict=True)
-            if quality < POOR[_score(classes)]
+            for name, classes, quality, told in zip(self.names, self.classes, self.quality, self.told, strict=True)
+            if not told
         ]
-        return "\n".join([*poor, table(rows)])
+
+    @property
+    def told(self) -> tuple[bool, ...]:
+        """Whether the codes tell something of each attribute."""
+        pairs = zip(self.quality, self.classes, strict=True)
+        return tuple(quality >= POOR[_score(classes)] for quality, classes in pairs)
+
+    def __str__(self) -> str:
+        return "\n".join([*self.doubts, table(self.rows())])
 
     def _length_alone(self, counts: Float[np.ndarray, " attributes"]) -> str:
         try:
