@@ -113,3 +113,17 @@ def test_folder_of_ones_own_may_hold_any_classes_and_no_chances(tmp_path):
     assert found["right"] > 0.9
     assert "Bayes AUC" not in found
     assert (tmp_path / "figures" / "smiling.png").is_file()
+
+
+def test_three_ways_end_at_one_maximum(learn):
+    found = learn("three_ways_to_the_maximum")
+    assert found["EM"] == pytest.approx(found["closed form"], abs=0.02)
+    assert found["gradient"] == pytest.approx(found["closed form"], abs=0.02)
+    assert max(found.values()) < found["closed form"] + 1e-4
+
+
+def test_cylinders_grow_when_asked(learn):
+    found = learn("taller")
+    assert 1.0 <= found["used"] <= 6.0
+    assert found["radius"] > 0.5
+    assert found["taller"] > 0.02
