@@ -8,6 +8,7 @@ import beartype
 import hypothesis
 import jax
 import jaxtyping
+import pytest
 
 CACHE = Path(__file__).parents[1] / ".cache" / "jax"
 
@@ -29,3 +30,15 @@ os.environ["MPLBACKEND"] = "Agg"
 
 hypothesis.settings.register_profile("landmass", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("landmass")
+
+# Each compiled program takes some of the 65,530 memory maps that Linux allows a process, and the suite compiles more.
+MOST_MAPS = 30_000
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_programs():
+    """Forgets compiled programs, of which the cache on disk has a copy, before a process has too many."""
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > MOST_MAPS:
+        jax.clear_caches()

@@ -92,7 +92,7 @@ class Bernoulli(Likelihood, frozen=True, tag="bernoulli"):
 
 
 class Normal(Likelihood, frozen=True, tag="gaussian"):
-    """A bell, by its mean and the logarithm of its scale, which each part has for all events."""
+    """A bell, by its mean and the logarithm of its scale: one for each column, and one for all of an image."""
 
     @property
     def decoded(self) -> int:
