@@ -44,7 +44,9 @@ def by_gradient(x: jax.Array, steps: int) -> np.ndarray:
     def step(carry: tuple, _: None) -> tuple:
         parts, state = carry
         loss, slope = jax.value_and_grad(minus_log_likelihood)(parts, x)
-        update, state = optimiser.update(slope, state)
+        # Optax multiplies its whole number of steps with floats, which a strict JAX would refuse.
+        with jax.numpy_dtype_promotion("standard"):
+            update, state = optimiser.update(slope, state)
         return (optax.apply_updates(parts, update), state), -loss
 
     return np.asarray(jax.lax.scan(step, (parts, optimiser.init(parts)), None, length=steps)[1])

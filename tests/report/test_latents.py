@@ -193,7 +193,7 @@ def test_page_shows_each_rung_with_codes(page):
 
 
 def test_page_says_what_codes_are_and_which_latents_are_used(ladder, page):
-    assert "The probabilistic pca describes an image by 3 numbers, the latents, in place of the 256" in page[0]
+    assert "The probabilistic PCA describes an image by 3 numbers, the latents, in place of the 256" in page[0]
     model = ladder.rungs_["probabilistic_pca"]
     m, s = model.posterior(ladder.test_)
     nats = (0.5 * (m**2 + s**2 - 1.0) - np.log(s)).mean(0).sum()
@@ -222,7 +222,7 @@ def test_page_of_black_and_white_and_one_latent(one):
     assert "one of 2 values, and 1 bit says it without any model" in page and "black and white images" in page
     assert "describes an image by one number, a latent," in page
     assert "grey stands for how likely white is" in page
-    assert "vae, which scores at least" in page and "is typically at least exp(" in page
+    assert "VAE, which scores at least" in page and "is typically at least exp(" in page
     assert (figures / "training.png").is_file()
     assert (figures / "vae_traversals.png").is_file() and not (figures / "vae_map.png").exists()
     assert "more of an attribute" not in page

@@ -205,7 +205,8 @@ class Ladder(DensityMixin, BaseEstimator):
     @property
     def last_(self) -> Any:
         """The rung that answers for the ladder."""
-        return self.rungs_[self.answering_]
+        name = self.answering_
+        return self.rungs_[name]
 
     def names_for(self, data: Dataset | Images | Examples) -> list[str]:
         """The names of the rungs that a fit to some data will have, from simple to rich."""
