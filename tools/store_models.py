@@ -14,6 +14,8 @@ SMALL = {
     "histogram": {"n_cells": 4},
     "gaussian_mixture": {"n_components": 2},
     "spline_flow": {"max_steps": 50, "members": 2, "hidden": 4, "depth": 1, "n_bins": 4, "waves": 2},
+    "vae": {"max_steps": 50, "hidden": 4, "depth": 1, "latents": 2, "draws": 3, "prior": "mixture", "bells": 2},
+    "auto_encoder": {"max_steps": 50, "hidden": 4, "depth": 1, "latents": 2, "batch_norm": True},
     "stack": {"estimators": {"uniform_box": landmass.UniformBox(), "gaussian": landmass.Gaussian()}},
     # Both have running statistics, and the classifier's classes are numbers, which are words in JSON's keys.
     "neural_classifier": {"max_steps": 50, "hidden": 2, "depth": 1, "batch_norm": True, "class_weight": {1: 2.0}},

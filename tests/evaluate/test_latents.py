@@ -1,5 +1,7 @@
 """Latents, edits and nearest events: against closed forms, SciPy and sums by hand."""
 
+import sys
+
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -7,7 +9,6 @@ from scipy.spatial.distance import cdist, mahalanobis
 from scipy.stats import chi, fisher_exact, norm
 
 from landmass.errors import DataError
-from landmass.evaluate import nearest as nearest_module
 from landmass.evaluate.edits import what_changed
 from landmass.evaluate.latents import active_units, divergences, effects
 from landmass.evaluate.nearest import copies, copying, nearest
@@ -152,6 +153,8 @@ def test_nearest_events_are_those_of_all_distances(monkeypatch):
     train, events = RNG.normal(size=(83, 4)), RNG.normal(size=(31, 4))
     expected = cdist(events, train)
     # Blocks of seven rows.
+    # The package's `nearest` is the function of that name.
+    nearest_module = sys.modules[nearest.__module__]
     for block in (nearest_module.BLOCK, 7 * 8 * 4):
         monkeypatch.setattr(nearest_module, "BLOCK", block)
         found = nearest(events, train, 9)

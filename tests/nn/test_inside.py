@@ -8,8 +8,9 @@ import pytest
 
 from landmass.nn.base import Drawn, events_of, laid
 from landmass.nn.inside import Passed, passes, share_of_dead, tell, weights_of
-from landmass.nn.layers import Activation, BatchNorm, Conv, Dense, Dropout, Flatten
+from landmass.nn.layers import Activation, BatchNorm, Conv, Dense, Dropout
 from landmass.nn.network import Network, Residual
+from landmass.nn.shaping import Flatten
 
 KEY = jax.random.key(3)
 NESTED = (Dense(5), Residual((Dropout(0.3), Dense(7), Residual((Activation("tanh"), Dropout(0.5))))), Dense(2))

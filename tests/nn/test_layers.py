@@ -22,11 +22,11 @@ from landmass.nn.layers import (
     GlobalMean,
     GroupNorm,
     LayerNorm,
-    PixelShuffle,
     Pool,
     Standardise,
     Waves,
 )
+from landmass.nn.shaping import PixelShuffle
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.standard_normal((2, 6, 9, 4)).astype(np.float32)

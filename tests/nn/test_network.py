@@ -10,8 +10,9 @@ import pytest
 from landmass import SettingError
 from landmass.nn.architectures import ARCHITECTURES, by_name
 from landmass.nn.base import Drawn, blank, events_of, laid
-from landmass.nn.layers import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, Pool
+from landmass.nn.layers import Activation, BatchNorm, Conv, Dense, Dropout, Pool
 from landmass.nn.network import AnyLayer, Network, Residual, names, shapes
+from landmass.nn.shaping import Flatten
 
 SIZES = {
     "hidden": 8,

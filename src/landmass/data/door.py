@@ -46,7 +46,9 @@ def read(
     Raises:
         DataError: there is nothing to read, or it cannot be modelled; names column, value and remedy.
     """
-    if schema is None and (images := _images(source, n, seed, size, grey)) is not None:
+    if isinstance(source, str) and source in DRAWN and schema is not None:
+        raise SettingError(f"{source} are drawn as squares of bytes: give n, seed and size=32, and no schema")
+    if (images := _images(source, n, seed, size, grey)) is not None:
         return images if binary is None else as_binary(images, binary)
     if size is not None or grey is not None or binary is not None:
         raise SettingError("size, grey and binary are for pictures; leave them out")
