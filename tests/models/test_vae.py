@@ -187,7 +187,7 @@ def test_drawn_images_count_to_one_over_black_and_white():
     [
         ({"likelihood": "bernoulli"}, GREY, DataError, "declare how grey becomes black or white"),
         ({"likelihood": "bernoulli"}, rows(50), SettingError, "one of gaussian, logistic for columns of numbers"),
-        ({"likelihood": "logistic"}, Images(GREY // 255 * 255, binary="yes"), SettingError, "bernoulli, categorical"),
+        ({"likelihood": "logistic"}, landmass.read(GREY, binary="threshold"), SettingError, "bernoulli, categorical"),
         ({"latents": 0}, rows(50), SettingError, "latents must be between 1 and 10000"),
         ({"beta": -1.0}, rows(50), SettingError, "beta must be at least 0"),
         ({"capacity": -1.0}, rows(50), SettingError, "capacity must be None or at least 0"),
