@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 import landmass
-from landmass import VAE, DataError, Images, Ladder, SettingError
+from landmass import VAE, DataError, Ladder, SettingError
 from landmass.models.vae import Bells, Posterior, total_correlation
 from landmass.train.coder import black_or_white
 from tests.models.cases import data

@@ -40,7 +40,12 @@ class Autoencoder(AbstractModel, AbstractLatent):
     codes: Running
 
     def sample(self, key: Key, context: Context = None) -> Array:
-        return self.decode(self.codes.numbers.sample(key))
+        found, levels = self.decode(self.codes.numbers.sample(key)), self.coder.likelihood.levels
+        if not levels:
+            return found
+        # The nearest of the bytes that there are.
+        step = 255 // (levels - 1)
+        return (jnp.round(found / step) * step).astype(jnp.uint8)
 
     def encode(self, x: Array) -> Array:
         return self.coder.read(x[None])[0]
