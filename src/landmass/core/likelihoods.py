@@ -91,7 +91,24 @@ class Bernoulli(Likelihood, frozen=True, tag="bernoulli"):
         return np.log(chance / (1.0 - chance)).astype(np.float32)[..., None]
 
 
-class Normal(Likelihood, frozen=True, tag="gaussian"):
+class Bump(Likelihood, frozen=True):
+    """Base of the likelihoods with a mean and the logarithm of a scale."""
+
+    @abstractmethod
+    def noise(self, key: Key, shape: tuple[int, ...]) -> Float[Array, "*shape"]:
+        """Draws of mean 0 and scale 1."""
+
+    def draw(self, numbers: Numbers, key: Key) -> Parts:
+        mean, log_scale = _bump(numbers)
+        found = mean + jnp.exp(log_scale) * self.noise(key, mean.shape)
+        return _bytes(found) if self.levels else found
+
+    def mean(self, numbers: Numbers) -> Float[Array, "events *shape"]:
+        mean = numbers[..., 0]
+        return jnp.clip((mean + 1.0) * HALF, 0.0, 255.0) if self.levels else mean
+
+
+class Normal(Bump, frozen=True, tag="gaussian"):
     """A bell, by its mean and the logarithm of its scale: one for each column, and one for all of an image."""
 
     @property
@@ -110,16 +127,11 @@ class Normal(Likelihood, frozen=True, tag="gaussian"):
         upper = log_ndtr(high)
         return upper + _log1mexp(jnp.where(jnp.isneginf(low), jnp.inf, upper - log_ndtr(jnp.maximum(low, -1e4))))
 
-    def draw(self, numbers: Numbers, key: Key) -> Parts:
-        mean, log_scale = _bump(numbers)
-        found = mean + jnp.exp(log_scale) * jax.random.normal(key, mean.shape)
-        return _bytes(found) if self.levels else found
-
-    def mean(self, numbers: Numbers) -> Float[Array, "events *shape"]:
-        return _middle(numbers, self.levels)
+    def noise(self, key: Key, shape: tuple[int, ...]) -> Float[Array, "*shape"]:
+        return jax.random.normal(key, shape)
 
 
-class Logistic(Likelihood, frozen=True, tag="logistic"):
+class Logistic(Bump, frozen=True, tag="logistic"):
     """A logistic bump, whose tails fall less steeply than a bell's, by its mean and the logarithm of its scale.
 
     Source: Kingma, Salimans, Jozefowicz, Chen, Sutskever & Welling 2016 (integrated over the cells of bytes).
@@ -134,13 +146,8 @@ class Logistic(Likelihood, frozen=True, tag="logistic"):
         # σ(b) - σ(a) = σ(b) σ(-a) (1 - exp(a - b))
         return jax.nn.log_sigmoid(above) + jax.nn.log_sigmoid(-below) + _log1mexp(above - below)
 
-    def draw(self, numbers: Numbers, key: Key) -> Parts:
-        mean, log_scale = _bump(numbers)
-        found = mean + jnp.exp(log_scale) * jax.random.logistic(key, mean.shape)
-        return _bytes(found) if self.levels else found
-
-    def mean(self, numbers: Numbers) -> Float[Array, "events *shape"]:
-        return _middle(numbers, self.levels)
+    def noise(self, key: Key, shape: tuple[int, ...]) -> Float[Array, "*shape"]:
+        return jax.random.logistic(key, shape)
 
 
 class Categorical(Likelihood, frozen=True, tag="categorical"):
@@ -197,8 +204,3 @@ def _log1mexp(x: Array) -> Array:
 
 def _bytes(units: Array) -> Parts:
     return jnp.clip(jnp.round((units + 1.0) * HALF), 0.0, 255.0).astype(jnp.uint8)
-
-
-def _middle(numbers: Numbers, levels: int) -> Float[Array, "events *shape"]:
-    mean = numbers[..., 0]
-    return jnp.clip((mean + 1.0) * HALF, 0.0, 255.0) if levels else mean

@@ -51,7 +51,7 @@ class Autoencoder(AbstractModel, AbstractLatent):
         return self.coder.read(x[None])[0]
 
     def decode(self, z: Array) -> Array:
-        return self.means(z[None])[0]
+        return self.coder.means(z[None])[0]
 
     def posterior(self, x: Parts) -> Posterior:
         """The codes of events, which are certain."""
@@ -60,7 +60,7 @@ class Autoencoder(AbstractModel, AbstractLatent):
 
     def means(self, z: Codes) -> Float[Array, "events *shape"]:
         """The events of codes."""
-        return self.coder.likelihood.mean(self.coder.numbers(z))
+        return self.coder.means(z)
 
     def errors(self, x: Parts) -> Float[Array, " events"]:
         """What each event loses on its way."""

@@ -91,7 +91,7 @@ class LatentVariable(AbstractBound, AbstractLatent):
         return self.posterior(x[None]).mean[0]
 
     def decode(self, z: Array) -> Array:
-        return self.means(z[None])[0]
+        return self.coder.means(z[None])[0]
 
     def posterior(self, x: Parts) -> Posterior:
         """What the encoder guesses of the codes of events."""
@@ -111,7 +111,7 @@ class LatentVariable(AbstractBound, AbstractLatent):
 
     def means(self, z: Codes) -> Float[Array, "events *shape"]:
         """The expected events of codes."""
-        return self.coder.likelihood.mean(self.coder.numbers(z))
+        return self.coder.means(z)
 
     @property
     def n_latents(self) -> int:
@@ -164,11 +164,6 @@ class Objective:
             target = self.capacity * jnp.minimum(2.0 * passed / self.max_steps, 1.0)
             weighed = self.beta * jnp.abs(distances.mean() - target)
         return weighed + (self.total_correlation * total_correlation(q, z) if self.total_correlation else 0.0)
-
-    @property
-    def is_bound(self) -> bool:
-        """Whether it is minus a bound on the log-likelihood, once the weight has risen."""
-        return self.beta == 1.0 and self.capacity is None and not self.total_correlation
 
     def score(self, model: BoundMixture, Z: np.ndarray) -> LogDensities:
         """What validation compares where that is no bound: minus what training lowers in its last step."""
@@ -260,7 +255,7 @@ class VAE(CoderEstimator):
         return LatentVariable(coder, prior if spread else Running(prior), Running(make(0.0, ())))
 
     def _score_of(self, objective: Objective) -> Score | None:
-        return None if objective.is_bound else objective.score
+        return None if self.loss_is_bound else objective.score
 
     def _objective(self, steps: int, drawn: bool) -> Objective:
         warm_up = self.warm_up * steps

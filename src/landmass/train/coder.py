@@ -100,6 +100,10 @@ class Coder(eqx.Module):
         """The likelihood's numbers for codes, in test mode."""
         return self._added(self.decoder(z))
 
+    def means(self, z: Codes) -> Float[Array, "events *shape"]:
+        """The expected events of codes."""
+        return self.likelihood.mean(self.numbers(z))
+
     def train_read(self, x: Parts, key: Key) -> tuple[Float[Array, "events outputs"], Self]:
         """What the encoder says of events in train mode, and the coder after it."""
         outputs, encoder = self.encoder.train(self._seen(x), key)
