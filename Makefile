@@ -17,8 +17,10 @@ hello: $(VENV)/run.stamp ## install landmass into .venv and solve the land puzzl
 	@$(BIN)/landmass hello
 
 # Two processes, each a file at a time, so that a file's fitted models are made once.
-TWO := --numprocesses 2 --dist loadfile
+TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
+# The suite compiles more than it computes, and most programs run once. `make test-slow` compiles as users do.
+test: export XLA_FLAGS := --xla_backend_optimization_level=1 $(XLA_FLAGS)
 test: $(VENV)/dev.stamp ## run the tests (PYTEST="-k box" passes options on)
 	@$(BIN)/python -m pytest $(TWO) $(PYTEST)
 

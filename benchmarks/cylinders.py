@@ -21,13 +21,15 @@ from landmass.evaluate.latents import active_units
 
 SETTINGS = {
     "latents": 6,
-    "beta": 100.0,
+    "prior": "uniform",
+    "likelihood": "gaussian",
+    "beta": 50.0,
     "warm_up": 0.0,
-    "architecture": "mlp",
-    "hidden": 128,
+    "hidden": 256,
     "batch_size": 128,
-    "max_steps": 3000,
-    "learning_rate": 0.003,
+    "max_steps": 2500,
+    "learning_rate": 0.01,
+    "patience": 20,
 }
 
 # Images whose edit is measured, and how much taller they are asked to be: a quarter of the range of heights.

@@ -21,16 +21,18 @@ STEPS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 
 def main(small: bool = False, out: Path = FIGURES) -> dict[str, float]:
     """Learn two numbers from pixels, and move one of them."""
-    n, hidden, steps = (600, 32, 300) if small else (5_000, 128, 3_000)
+    n, hidden, steps = (600, 32, 300) if small else (5_000, 256, 2_500)
     pictures, held_out = landmass.cylinders(n), landmass.cylinders(200, seed=1)
     model = landmass.VAE(
         latents=6,
+        prior="uniform",
         likelihood="gaussian",
-        beta=60.0,
+        beta=50.0,
         warm_up=0.0,
         hidden=hidden,
         max_steps=steps,
         batch_size=128,
+        learning_rate=0.01,
         random_state=0,
     ).fit(pictures)
 
@@ -42,16 +44,17 @@ def main(small: bool = False, out: Path = FIGURES) -> dict[str, float]:
     share = 1.0 - ((told - LinearRegression().fit(codes, factors).predict(new)) ** 2).mean(0) / told.var(0)
     directions = model.directions(pictures)
 
-    middle = np.argsort(((told - told.mean(0)) ** 2 / told.var(0)).sum(1))[: 20 if small else 60]
-    few = held_out.take(middle)
-    asked = 0.1
+    # Those that can grow without leaving what was learned from.
+    asked = 0.25
+    few = held_out.take(np.flatnonzero(told[:, 1] < told[:, 1].max() - asked)[: 20 if small else None])
     before = measured(model.reconstruct(few))
     after = measured(model.edit(few, height=asked / directions.units[directions.place("height")]))
     taller, wider = (after.height - before.height).mean(), (after.radius - before.radius).mean()
 
+    # One of the middle.
+    one = held_out.X[[np.argmin(((told - told.mean(0)) ** 2 / told.var(0)).sum(1))]]
     with drawn(out / "taller.png", 7.0, 3.4) as figure:
-        rows = [("height", [model.edit(few.X[:1], height=step) for step in STEPS])]
-        rows += [("radius", [model.edit(few.X[:1], radius=step) for step in STEPS])]
+        rows = [(name, [model.edit(one, {name: step}) for step in STEPS]) for name in ("height", "radius")]
         for row, ((name, images), axes) in enumerate(zip(rows, figure.subplots(2, len(STEPS)), strict=True)):
             for image, step, each in zip(images, STEPS, axes, strict=True):
                 each.imshow(image[0, ..., 0], cmap="gray", vmin=0, vmax=255)

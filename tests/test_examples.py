@@ -122,6 +122,19 @@ def test_three_ways_end_at_one_maximum(learn):
     assert max(found.values()) < found["closed form"] + 1e-4
 
 
+def test_ghosts_stand_between_pictures_and_none_between_codes(learn):
+    found = learn("between")
+    assert found["pixels: more unlike"] > 3.0
+    assert found["codes: more unlike"] < 0.5 * found["pixels: more unlike"]
+
+
+def test_dear_codes_tell_less(learn):
+    found = learn("beta")
+    nats, errors = ([found[f"{beta}: {name}"] for beta in (0, 1, 8)] for name in ("nats of the code", "error"))
+    assert nats == sorted(nats, reverse=True)
+    assert errors == sorted(errors)
+
+
 def test_cylinders_grow_when_asked(learn):
     found = learn("taller")
     assert 1.0 <= found["used"] <= 6.0

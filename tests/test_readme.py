@@ -81,7 +81,7 @@ def test_commands_of_the_readme_are_targets_of_the_makefile(command):
 def test_cylinder_becomes_taller_as_shown(capsys):
     examples = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     example = next(each for each in examples if "landmass.VAE" in each)
-    small = example.replace('"cylinders")', '"cylinders", n=200)').replace("hidden=128)", "hidden=8, max_steps=20)")
+    small = example.replace('"cylinders")', '"cylinders", n=200)').replace("hidden=256", "hidden=8, max_steps=20")
     names = {}
     with warnings.catch_warnings():
         # After so few steps an edit may lead anywhere.

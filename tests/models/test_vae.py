@@ -129,6 +129,26 @@ def test_distance_from_the_prior_is_the_formula():
     np.testing.assert_allclose(q.nats()[0], each.mean(0), atol=0.02)
 
 
+def test_uniform_codes_are_normal_ones_by_their_distribution_function():
+    settings = {"latents": 2, "hidden": 8, "max_steps": 100, "random_state": 0, "draws": 5}
+    normal, uniform = (VAE(**settings, prior=prior).fit(rows(500)) for prior in ("normal", "uniform"))
+    new = rows(40, seed=7)
+    np.testing.assert_array_equal(uniform.score_samples(new), normal.score_samples(new))
+    (mean, scale), (at, width) = normal.posterior(new), uniform.posterior(new)
+
+    def by_distribution(codes):
+        return np.sqrt(3.0) * (2.0 * stats.norm.cdf(codes) - 1.0)
+
+    drawn = by_distribution(mean + scale * RNG.standard_normal((100_000, 1, 1)))
+    # False alarm: 1e-5 of the 160 means; the widths' own error is 1%.
+    np.testing.assert_allclose(at, drawn.mean(0), atol=5.5 / np.sqrt(100_000))
+    np.testing.assert_allclose(width, drawn.std(0), rtol=0.02)
+    codes = np.array([[-1.0, 0.0], [0.3, 2.0]])
+    np.testing.assert_allclose(uniform.decode(by_distribution(codes)), normal.decode(codes), rtol=1e-4, atol=1e-4)
+    # Beyond the prior there is nothing more to come.
+    np.testing.assert_array_equal(uniform.decode([[9.0, -9.0]]), uniform.decode([[99.0, -99.0]]))
+
+
 def test_total_correlation_tells_dependent_codes_from_independent_ones():
     width = jnp.full((256, 2), jnp.log(0.1))
     free = RNG.normal(size=(256, 2)).astype(np.float32)

@@ -109,7 +109,7 @@ class Bump(Likelihood, frozen=True):
 
 
 class Normal(Bump, frozen=True, tag="gaussian"):
-    """A bell, by its mean and the logarithm of its scale: one for each column, and one for all of an image."""
+    """A bell, by its mean and the logarithm of its scale: one for each part, whatever the code."""
 
     @property
     def decoded(self) -> int:

@@ -52,7 +52,7 @@ class CoderEstimator(LatentEstimator, SelectingEstimator, ABC):
 
     Args:
         latents: numbers of a code.
-        likelihood: of an event given its code: `gaussian`, with a learned scale for each column or one for images, or
+        likelihood: of an event given its code: `gaussian`, with a learned scale for each column or pixel, or
             `logistic`, whose scales depend on the code, for columns and, integrated over the cells of bytes, for
             images; `categorical`, any distribution of a byte; or `bernoulli` for black and white. None takes gaussian
             for columns, logistic for grey and colours, bernoulli for black and white.

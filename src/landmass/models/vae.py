@@ -1,5 +1,6 @@
 """Variational auto-encoder: a network draws events from a few latent numbers; fitted by a bound on the likelihood."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +27,14 @@ from landmass.train.coder import Coder, Codes, Posterior, black_or_white
 from landmass.train.learner import Score
 from landmass.train.rows import Batch
 from landmass.types import Key, Keys, LogDensities, Scalar
+
+# Codes of a uniform prior reach so far to both sides: their variance is 1.
+REACH = math.sqrt(3.0)
+
+LAST = 0.999
+
+# Places and weights by which a normal distribution is integrated over (Gauss and Hermite).
+PLACES, WEIGHTS = np.polynomial.hermite_e.hermegauss(24)
 
 
 class Bells(eqx.Module):
@@ -61,19 +70,21 @@ class LatentVariable(AbstractBound, AbstractLatent):
 
     Args:
         coder: both networks, and the likelihood of an event given its code.
-        prior: the distribution of codes.
+        prior: the distribution of codes, or of the normal numbers that become codes.
         steps: of training so far.
+        uniform: whether codes are uniform: what normal numbers become by their distribution function.
     """
 
     coder: Coder
     prior: Any
     steps: Running
+    uniform: bool = eqx.field(static=True, default=False)
 
     def log_prob_bound(self, x: Array, key: Key, context: Context = None) -> Scalar:
         return self.log_weights_of(x[None], key[None], 1)[0, 0]
 
     def log_weights_of(self, x: Parts, keys: Keys, n: int) -> Float[Array, "events n"]:
-        q = self.posterior(x)
+        q = self.guess(x)
         noise = jax.vmap(lambda key: jax.random.normal(key, (n, q.mean.shape[1])))(keys)
         z = (q.mean[:, None] + jnp.exp(q.log_scale)[:, None] * noise).reshape(-1, q.mean.shape[1])
         log_q = -0.5 * (noise**2 + LOG_2PI).sum(-1) - q.log_scale.sum(-1, keepdims=True)
@@ -91,11 +102,29 @@ class LatentVariable(AbstractBound, AbstractLatent):
         return self.posterior(x[None]).mean[0]
 
     def decode(self, z: Array) -> Array:
-        return self.coder.means(z[None])[0]
+        return self.means(z[None])[0]
 
     def posterior(self, x: Parts) -> Posterior:
-        """What the encoder guesses of the codes of events."""
+        """What the encoder guesses of the codes of events: mean and logarithm of the standard deviation."""
+        q = self.guess(x)
+        if not self.uniform:
+            return q
+        scale, weights = jnp.exp(q.log_scale)[None], jnp.asarray(WEIGHTS / WEIGHTS.sum(), jnp.float32)
+        each = jax.vmap(self.codes)(q.mean[None] + scale * jnp.asarray(PLACES, jnp.float32)[:, None, None])
+        mean = jnp.tensordot(weights, each, 1)
+        return Posterior(mean, 0.5 * jnp.log(jnp.tensordot(weights, (each - mean[None]) ** 2, 1) + 1e-12))
+
+    def guess(self, x: Parts) -> Posterior:
+        """The same of the normal numbers that become codes."""
         return Posterior.of(self.coder.read(x))
+
+    def codes(self, z: Codes) -> Codes:
+        """What normal numbers become."""
+        return REACH * jax.lax.erf(z / math.sqrt(2.0)) if self.uniform else z
+
+    def behind(self, z: Codes) -> Codes:
+        """The normal numbers behind codes; codes beyond the last that were learned from count as these."""
+        return math.sqrt(2.0) * jax.lax.erf_inv(jnp.clip(z / REACH, -LAST, LAST)) if self.uniform else z
 
     def distances(self, q: Posterior, e: Float[Array, "events latents"], z: Codes) -> Float[Array, " events"]:
         """How far the posteriors of events are from the prior, in nats; as draws tell where no formula does.
@@ -111,7 +140,7 @@ class LatentVariable(AbstractBound, AbstractLatent):
 
     def means(self, z: Codes) -> Float[Array, "events *shape"]:
         """The expected events of codes."""
-        return self.coder.means(z)
+        return self.coder.means(self.behind(z))
 
     @property
     def n_latents(self) -> int:
@@ -154,7 +183,7 @@ class Objective:
         numbers, coder = coder.train_numbers(z, write)
         told = q, z, model.distances(q, e, z)
         loss = self.penalty(*told, model.steps.numbers) - coder.log_probs(numbers, x).mean()
-        return loss, LatentVariable(coder, model.prior, Running(model.steps.numbers + 1.0))
+        return loss, LatentVariable(coder, model.prior, Running(model.steps.numbers + 1.0), model.uniform)
 
     def penalty(self, q: Posterior, z: Codes, distances: Float[Array, " events"], passed: Scalar | float) -> Scalar:
         """What is added to the error of a batch after so many steps."""
@@ -174,7 +203,7 @@ def _last_losses(objective: Objective, model: BoundMixture, x: Parts) -> Float[A
     """Of some events: their own errors, and the penalty of all."""
 
     def of(part: LatentVariable) -> Float[Array, " events"]:
-        q = part.posterior(x)
+        q = part.guess(x)
         e = jax.random.normal(jax.random.key(0), q.mean.shape)
         z = q.at(e)
         penalty = objective.penalty(q, z, part.distances(q, e, z), float(objective.max_steps))
@@ -201,8 +230,9 @@ class VAE(CoderEstimator):
     Its log-likelihoods are bounds: `score_samples` gives the importance-weighted bound of `draws` draws.
 
     Args:
-        prior: of the codes: the standard normal distribution, or a mixture of `bells` normal ones that are learned with
-            the rest, which brings the bound closer and leaves the codes less round.
+        prior: of the codes: the standard normal distribution; the uniform one of the same variance, from -√3 to √3,
+            for factors that end somewhere; or a mixture of `bells` normal ones that are learned with the rest, which
+            brings the bound closer and leaves the codes less round.
         bells: components of a mixture prior.
         beta: weight of the posteriors' distance from the prior in training; 1 maximises a bound on the likelihood.
         warm_up: share of the steps over which that weight rises from 0.
@@ -214,7 +244,7 @@ class VAE(CoderEstimator):
     al. 2018; importance-weighted bound, Burda et al. 2016.
     """
 
-    prior: Literal["normal", "mixture"] = "normal"
+    prior: Literal["normal", "uniform", "mixture"] = "normal"
     bells: int = 100
     beta: float = 1.0
     warm_up: float = 0.1
@@ -252,7 +282,8 @@ class VAE(CoderEstimator):
         # Bells begin apart from each other, and together about as wide as one.
         spread = 0.0 if bells == 1 else 0.8
         prior = Bells(make(0.0, (bells,)), make(spread, shape, random=True), make(-0.5 if spread else 0.0, shape))
-        return LatentVariable(coder, prior if spread else Running(prior), Running(make(0.0, ())))
+        chosen = prior if spread else Running(prior)
+        return LatentVariable(coder, chosen, Running(make(0.0, ())), self.prior == "uniform")
 
     def _score_of(self, objective: Objective) -> Score | None:
         return None if self.loss_is_bound else objective.score

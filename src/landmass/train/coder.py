@@ -128,12 +128,7 @@ class Coder(eqx.Module):
         decoded = found.reshape(-1, *shape, self.likelihood.decoded)
         if not (alike := numbers - self.likelihood.decoded):
             return self.start[None] + decoded
-        start = self.start
-        if self.likelihood.levels:
-            # Of an image all parts are alike: none is drawn less carefully because it varies more.
-            rest = start[..., -alike:].mean(tuple(range(len(shape))), keepdims=True)
-            start = jnp.concatenate([start[..., :-alike], jnp.broadcast_to(rest, (*shape, alike))], axis=-1)
-        return start[None] + jnp.pad(decoded, [(0, 0)] * (decoded.ndim - 1) + [(0, alike)])
+        return self.start[None] + jnp.pad(decoded, [(0, 0)] * (decoded.ndim - 1) + [(0, alike)])
 
 
 def stacked(models: Sequence[Any]) -> Any:
