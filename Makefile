@@ -20,7 +20,7 @@ hello: $(VENV)/run.stamp ## install landmass into .venv and solve the land puzzl
 TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # The suite compiles more than it computes, and most programs run once. `make test-slow` compiles as users do.
-test: export XLA_FLAGS := --xla_backend_optimization_level=1 $(XLA_FLAGS)
+test: export XLA_FLAGS := --xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes=true $(XLA_FLAGS)
 test: $(VENV)/dev.stamp ## run the tests (PYTEST="-k box" passes options on)
 	@$(BIN)/python -m pytest $(TWO) $(PYTEST)
 
