@@ -16,7 +16,8 @@ help: ## list these targets
 hello: $(VENV)/run.stamp ## install landmass into .venv and solve the land puzzle
 	@$(BIN)/landmass hello
 
-# Two processes, each a file at a time, so that a file's fitted models are made once.
+# Two processes, each a file at a time, so that a file's fitted models are made once; in order of their names, because
+# xdist would leave long files of few tests to the end, where one process waits for the other.
 TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # The suite compiles more than it computes, and most programs run once. `make test-slow` compiles as users do.

@@ -90,5 +90,5 @@ def test_cylinder_becomes_taller_as_shown(capsys):
     assert names["codes"].shape == (200, 6)
     assert names["taller"].shape == (9, 32, 32, 1)
     told = capsys.readouterr().out
-    assert "latents are" in told
+    assert "of 6 latents" in told
     assert "height" in told

@@ -28,13 +28,13 @@ from landmass.train.learner import Score
 from landmass.train.rows import Batch
 from landmass.types import Key, Keys, LogDensities, Scalar
 
-# Codes of a uniform prior reach so far to both sides: their variance is 1.
-REACH = math.sqrt(3.0)
+# Codes of a uniform prior reach so far to both sides: their variance is 1. The outer thousandth is decoded as its inner
+# end: hardly any event has shown the decoder what lies there.
+REACH, LAST = math.sqrt(3.0), 0.999
 
-LAST = 0.999
-
-# Places and weights by which a normal distribution is integrated over (Gauss and Hermite).
-PLACES, WEIGHTS = np.polynomial.hermite_e.hermegauss(24)
+# Places and weights by which a function of a standard normal number is averaged (Gauss and Hermite).
+PLACES, WEIGHTS = (each.astype(np.float32) for each in np.polynomial.hermite_e.hermegauss(24))
+WEIGHTS = WEIGHTS / WEIGHTS.sum()
 
 
 class Bells(eqx.Module):
@@ -109,10 +109,9 @@ class LatentVariable(AbstractBound, AbstractLatent):
         q = self.guess(x)
         if not self.uniform:
             return q
-        scale, weights = jnp.exp(q.log_scale)[None], jnp.asarray(WEIGHTS / WEIGHTS.sum(), jnp.float32)
-        each = jax.vmap(self.codes)(q.mean[None] + scale * jnp.asarray(PLACES, jnp.float32)[:, None, None])
-        mean = jnp.tensordot(weights, each, 1)
-        return Posterior(mean, 0.5 * jnp.log(jnp.tensordot(weights, (each - mean[None]) ** 2, 1) + 1e-12))
+        each = jnp.stack([self.codes(q.at(jnp.full_like(q.mean, place))) for place in PLACES], axis=-1)
+        mean = each @ WEIGHTS
+        return Posterior(mean, 0.5 * jnp.log((each - mean[..., None]) ** 2 @ WEIGHTS + 1e-12))
 
     def guess(self, x: Parts) -> Posterior:
         """The same of the normal numbers that become codes."""
@@ -123,7 +122,7 @@ class LatentVariable(AbstractBound, AbstractLatent):
         return REACH * jax.lax.erf(z / math.sqrt(2.0)) if self.uniform else z
 
     def behind(self, z: Codes) -> Codes:
-        """The normal numbers behind codes; codes beyond the last that were learned from count as these."""
+        """The normal numbers behind codes; the outermost codes count as the last of them."""
         return math.sqrt(2.0) * jax.lax.erf_inv(jnp.clip(z / REACH, -LAST, LAST)) if self.uniform else z
 
     def distances(self, q: Posterior, e: Float[Array, "events latents"], z: Codes) -> Float[Array, " events"]:
