@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy import integrate, stats
+from scipy import integrate, special, stats
 
+from landmass.core.cells import log_cell
 from landmass.core.likelihoods import LIKELIHOODS
 
 # Means beyond both ends, and scales from a fraction of a byte to many times its range.
@@ -45,6 +46,23 @@ def test_cells_hold_the_differences_of_distribution_functions(name, peer):
         expected = np.where(upper, bump.sf(edges[:-1]) - bump.sf(edges[1:]), bump.cdf(edges[1:]) - bump.cdf(edges[:-1]))
         known = expected > 1e-30
         np.testing.assert_allclose(found[known], np.log(expected[known]), rtol=2e-4, atol=2e-3)
+
+
+def test_cells_and_their_slopes_are_true_far_out_in_both_tails():
+    rng = np.random.default_rng(1)
+    x = rng.integers(0, 256, 5000).astype(np.uint8)
+    means, log_scales = (rng.uniform(*ends, 5000).astype(np.float32) for ends in ((-4.0, 4.0), (-6.9, 2.3)))
+    found, slopes = jax.vmap(jax.value_and_grad(log_cell, (1, 2)))(*map(jnp.asarray, (x, means, log_scales)))
+    mean, scale = means.astype(float), np.exp(log_scales.astype(float))
+    a = np.where(x == 0, -np.inf, (x - 0.5) / 127.5 - 1.0 - mean) / scale
+    b = np.where(x == 255, np.inf, (x + 0.5) / 127.5 - 1.0 - mean) / scale
+    low, high = np.where(a + b > 0.0, -b, a), np.where(a + b > 0.0, -a, b)
+    truth = special.log_ndtr(high) + np.log(-np.expm1(special.log_ndtr(low) - special.log_ndtr(high)))
+    at_a, at_b = (np.exp(stats.norm.logpdf(end) - truth) for end in (a, b))
+    a, b = (np.where(np.isinf(end), 0.0, end) for end in (a, b))
+    for slope, expected in zip(slopes, ((at_a - at_b) / scale, a * at_a - b * at_b), strict=True):
+        np.testing.assert_allclose(slope, expected, rtol=5e-3, atol=5e-3)
+    np.testing.assert_allclose(found, truth, rtol=2e-4, atol=2e-3)
 
 
 @pytest.mark.parametrize(("name", "peer"), [("gaussian", stats.norm), ("logistic", stats.logistic)])

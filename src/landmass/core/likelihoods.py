@@ -11,9 +11,10 @@ import jax
 import jax.numpy as jnp
 import msgspec
 import numpy as np
-from jax.scipy.special import log_ndtr
 from jaxtyping import Array, Float, Shaped
 
+from landmass.core.cells import HALF, HALF_CELL, log_cell
+from landmass.core.distributions import LOG_2PI
 from landmass.types import Key
 
 Numbers = Float[Array, "events *shape numbers"]
@@ -22,13 +23,8 @@ Numbers = Float[Array, "events *shape numbers"]
 Parts = Shaped[Array, "events *shape"]
 """Events: coordinates, or bytes."""
 
-LOG_2PI = math.log(2.0 * math.pi)
-
 # Bounds of the logarithm of a scale: of a column in standard deviations, of a byte in shares of half its range.
 LEAST, MOST = math.log(1e-3), math.log(10.0)
-
-# Half of the range of bytes, and half of a cell's width in units of that.
-HALF, HALF_CELL = 127.5, 0.5 / 127.5
 
 
 class Likelihood(msgspec.Struct, frozen=True, tag_field="likelihood", forbid_unknown_fields=True):
@@ -120,12 +116,7 @@ class Normal(Bump, frozen=True, tag="gaussian"):
         if not self.levels:
             residual = (x - mean) * jnp.exp(-log_scale)
             return -0.5 * (residual**2 + LOG_2PI) - log_scale
-        below, above = _ends(x, mean, log_scale)
-        # On the left of the mean both tails are small, and none is lost in a difference of ones.
-        turned = below + above > 0.0
-        low, high = jnp.where(turned, -above, below), jnp.where(turned, -below, above)
-        upper = log_ndtr(high)
-        return upper + _log1mexp(jnp.where(jnp.isneginf(low), jnp.inf, upper - log_ndtr(jnp.maximum(low, -1e4))))
+        return log_cell(x, mean, log_scale)
 
     def noise(self, key: Key, shape: tuple[int, ...]) -> Float[Array, "*shape"]:
         return jax.random.normal(key, shape)

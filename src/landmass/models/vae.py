@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar, Literal
 
 import equinox as eqx
@@ -195,20 +194,28 @@ class Objective:
 
     def score(self, model: BoundMixture, Z: np.ndarray) -> LogDensities:
         """What validation compares where that is no bound: minus what training lowers in its last step."""
-        return in_blocks(partial(_last_losses, self), model, Z).astype(np.float64)
+        return in_blocks(LastLosses(self), model, Z).astype(np.float64)
 
 
-def _last_losses(objective: Objective, model: BoundMixture, x: Parts) -> Float[Array, " events"]:
-    """Of some events: their own errors, and the penalty of all."""
+@dataclass(frozen=True)
+class LastLosses:
+    """Of some events minus their own errors, and the penalty of all, in the last step; compiled once an objective.
 
-    def of(part: LatentVariable) -> Float[Array, " events"]:
+    Args:
+        objective: what training lowers.
+    """
+
+    objective: Objective
+
+    def __call__(self, model: BoundMixture, x: Parts) -> Float[Array, " events"]:
+        return eqx.filter_vmap(lambda part: self._of(part, x))(model.components).mean(0)
+
+    def _of(self, part: LatentVariable, x: Parts) -> Float[Array, " events"]:
         q = part.guess(x)
         e = jax.random.normal(jax.random.key(0), q.mean.shape)
         z = q.at(e)
-        penalty = objective.penalty(q, z, part.distances(q, e, z), float(objective.max_steps))
+        penalty = self.objective.penalty(q, z, part.distances(q, e, z), float(self.objective.max_steps))
         return part.coder.log_probs(part.coder.numbers(z), x) - penalty
-
-    return eqx.filter_vmap(of)(model.components).mean(0)
 
 
 def total_correlation(q: Posterior, z: Codes) -> Scalar:
