@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped, UInt32
 
+from landmass.arrays import on_device
 from landmass.core.capabilities import AbstractBound, AbstractDensity, AbstractModel, Context
 from landmass.core.distributions import Mixture
 from landmass.types import Key, Keys, LogDensities, Scalar
@@ -96,7 +97,7 @@ def bound(model: AbstractBound, Z: Shaped[np.ndarray, "events ..."], draws: int)
     for start in range(0, n, rows):
         short = max(start + rows - n, 0)
         z, own = (
-            jnp.asarray(np.pad(each[start : start + rows], ((0, short), *[(0, 0)] * (each.ndim - 1))))
+            on_device(np.pad(each[start : start + rows], ((0, short), *[(0, 0)] * (each.ndim - 1))))
             for each in (Z, seeds)
         )
         found.append(np.asarray(_bounds(model, z, own, draws, at_a_time))[: rows - short])

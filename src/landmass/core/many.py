@@ -5,11 +5,11 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 from scipy.special import logsumexp
 
+from landmass.arrays import on_device
 from landmass.core.bounds import FEW_EVENTS, BoundMixture, SampledMixture, bound
 from landmass.core.capabilities import AbstractBound, AbstractDensity, AbstractModel, Scored
 from landmass.core.distributions import Blend, Mixture
@@ -55,7 +55,7 @@ def log_prob(
     for start in range(0, len(left), size):
         rows = left[start : start + size]
         filled = Z[np.concatenate([rows, np.repeat(rows[:1], size - len(rows))])]
-        found[rows] = np.asarray(_log_prob_block(model, jnp.asarray(filled)))[: len(rows)]
+        found[rows] = np.asarray(_log_prob_block(model, on_device(filled)))[: len(rows)]
     return found
 
 
@@ -111,7 +111,7 @@ def in_blocks(
         block = [each[start : start + size] for each in rows]
         short = size - len(block[0])
         filled = [np.pad(each, ((0, short), *[(0, 0)] * (each.ndim - 1))) for each in block]
-        found.append(np.asarray(_ask_block(ask, at_once, model, *map(jnp.asarray, filled)))[: size - short])
+        found.append(np.asarray(_ask_block(ask, at_once, model, *map(on_device, filled)))[: size - short])
     return np.concatenate(found)
 
 

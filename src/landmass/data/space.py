@@ -6,12 +6,12 @@ Everything here is float64 on the host; the model's float32 begins at the return
 from collections.abc import Collection, Iterable
 from typing import Literal
 
-import jax.numpy as jnp
 import msgspec
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.special import ndtr, ndtri
 
+from landmass.arrays import on_device
 from landmass.core.distributions import Columnwise
 from landmass.data.dataset import Weighted
 from landmass.data.schema import AnyColumn, Bounded, Circular, Column, Positive, Real, Schema
@@ -167,7 +167,7 @@ class Space(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         declared = np.isfinite(most)
         low, high = np.where(declared, 0.0, low), np.where(declared, 1.0, high)
         normal = np.array(self.maps) == "probit"
-        return Columnwise(jnp.asarray(normal), jnp.asarray(low, jnp.float32), jnp.asarray(high, jnp.float32))
+        return Columnwise(on_device(normal), on_device(low, np.float32), on_device(high, np.float32))
 
     def _forward_column(self, i: int, x: Float[np.ndarray, " events"]) -> tuple[np.ndarray, np.ndarray]:
         column, loc, scale = self.schema.columns[i], self.loc[i], self.scale[i]

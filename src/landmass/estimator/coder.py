@@ -134,10 +134,10 @@ class CoderEstimator(LatentEstimator, SelectingEstimator, ABC):
     def _begin(self, space: Any, x: Shaped[np.ndarray, "events ..."], key: Key) -> Any:
         """Members that know of the events only how each of their parts is spread."""
         make = Drawn(np.random.default_rng(np.asarray(jax.random.key_data(key))))
-        return self._members(space, make, self._likelihood(space).blind(x), _spread(x))
+        return stacked(self._members(space, make, self._likelihood(space).blind(x), _spread(x)))
 
-    def _members(self, space: Any, make: Make, start: Any, spread: Any) -> Any:
-        """Fresh members, as one whose arrays carry a leading axis of members."""
+    def _members(self, space: Any, make: Make, start: Any, spread: Any) -> list[Any]:
+        """Fresh members."""
         shape, likelihood = start.shape[:-1], self._likelihood(space)
         given = vars(self) | {"ranks": 0, "activation": Activation(self.activation)}
         name = self.architecture
@@ -148,12 +148,13 @@ class CoderEstimator(LatentEstimator, SelectingEstimator, ABC):
         fresh = (
             Coder.fresh(encoder, decoder, likelihood, start, spread, self.latents, make) for _ in range(self.members)
         )
-        return stacked([self._member(coder, make) for coder in fresh])
+        return [self._member(coder, make) for coder in fresh]
 
     def _empty(self, space: Any, sizes: Mapping[str, int]) -> Any:
         shape = space.image.shape if isinstance(space, PixelSpace) else (len(space),)
-        start, spread = jnp.zeros((*shape, self._likelihood(space).numbers)), jnp.zeros((2, shape[-1]))
-        return mixture(jnp.zeros(self.members), self._members(space, _zeros, start, spread))
+        start, spread = np.zeros((*shape, self._likelihood(space).numbers)), np.zeros((2, shape[-1]))
+        members = self._members(space, _zeros, start, spread)
+        return mixture(jnp.zeros(self.members), jax.tree.map(lambda *leaves: jnp.stack(leaves), *members))
 
     def _likelihood(self, space: Any) -> Likelihood:
         return LIKELIHOODS[self.likelihood or POSSIBLE[_levels(space)][0]](_levels(space))

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import msgspec
 import numpy as np
 from jaxtyping import Float
 
+from landmass.arrays import on_device
 from landmass.core.capabilities import AbstractDensity, AbstractModel, Likelihood, likelihood
 from landmass.core.distributions import Blend, Columnwise
 from landmass.core.many import draw, log_prob
@@ -211,14 +211,14 @@ class SelectingEstimator(LearnedEstimator, ABC):
 
 def floored(density: AbstractDensity, box: Columnwise) -> Blend:
     """A density with a small uniform component, so that no event of the box is almost impossible."""
-    return Blend(jnp.log(jnp.array([1.0 - FLOOR, FLOOR])), (density, box))
+    return Blend(on_device(np.log([1.0 - FLOOR, FLOOR]), np.float32), (density, box))
 
 
 def reweighted(blend: Blend, z: Float[np.ndarray, "held_out columns"], weight: Float[np.ndarray, " held_out"]) -> Blend:
     """The same parts, with the weights that held-out events choose."""
     parts = np.column_stack([log_prob(part, z) for part in blend.parts])
     log_weights = np.log(mixture_weights(parts, weight)).astype(np.float32)
-    return eqx.tree_at(lambda b: b.log_weights, blend, jnp.asarray(log_weights))
+    return eqx.tree_at(lambda b: b.log_weights, blend, on_device(log_weights))
 
 
 def coordinates(space: Any, data: Dataset | Images | Pieces, precision: Precision = np.float32) -> Coordinates:

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.special import gammaln
 
+from landmass.arrays import on_device
 from landmass.data.read import read
 from landmass.errors import SettingError
 from landmass.estimator.density import DensityEstimator
@@ -232,9 +233,7 @@ def _by_importance(model: Density, X: Rows, rng: np.random.Generator) -> tuple[R
     inverse = np.linalg.inv(scale)
     constant = gammaln(0.5 * (FREEDOM + columns)) - gammaln(0.5 * FREEDOM) - 0.5 * columns * math.log(FREEDOM * math.pi)
     log_bumps = log_weights + constant - columns * np.log(widths) - np.log(np.diag(scale)).sum()
-    whitened, *bumps = (
-        jnp.asarray(each, jnp.float32) for each in (Z @ inverse.T, centres @ inverse.T, widths, log_bumps)
-    )
+    whitened, *bumps = (on_device(each, np.float32) for each in (Z @ inverse.T, centres @ inverse.T, widths, log_bumps))
     log_q = np.concatenate([_log_bumps(whitened[i : i + BLOCK], *bumps) for i in range(0, n, BLOCK)])
     return Z, np.asarray(model.score_samples(Z), float) - log_q
 

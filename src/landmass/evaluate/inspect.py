@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from landmass.arrays import on_device
 from landmass.estimator.conditional import ConditionalEstimator
 from landmass.nn.base import events_of
 from landmass.nn.inside import Told, passes, tell, weights_of
@@ -79,7 +80,7 @@ def trace(estimator: ConditionalEstimator, X: Any) -> Trace:
         estimator: a fitted classifier or regressor; of several members the first is looked at.
         X: events, in any form that `fit` takes; the first 256 are passed.
     """
-    events = jnp.asarray(estimator.network_inputs(X)[:MOST_EVENTS], jnp.float32)
+    events = on_device(estimator.network_inputs(X)[:MOST_EVENTS], np.float32)
     network = estimator.network_
     test, told_in_test = _passed(network, events, None)
     train, told_in_train = _passed(network, events, jax.random.key(0))

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.special import ndtr
 
+from landmass.arrays import on_device
 from landmass.core.capabilities import AbstractDensity
 from landmass.core.distributions import Blend, Columnwise, Mixture, Normal
 from landmass.data.space import Space
@@ -125,7 +126,7 @@ def surface(
     Raises:
         SettingError: no entries are given, and the family has no default ones.
     """
-    z = jnp.asarray(estimator.space_.forward(X[:MOST_EVENTS])[0])
+    z = on_device(estimator.space_.forward(X[:MOST_EVENTS])[0])
     entries = entries_of(estimator, X[:MOST_EVENTS]) if entries is None else entries
     if entries is None:
         raise SettingError(f"{type(estimator).__name__} has no two numbers to vary by default; pass `entries`")

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from landmass.arrays import on_device
 from landmass.core.capabilities import AbstractLatent, AbstractModel, Context
 from landmass.core.distributions import Normal
 from landmass.core.likelihoods import Bernoulli, Parts
@@ -147,7 +148,7 @@ class AutoEncoder(CoderEstimator):
         codes = self.posterior(train)[0]
         covariance = np.atleast_2d(np.cov(codes.T))
         covariance += np.diag(JITTER * np.maximum(np.diag(covariance), 1.0))
-        moments = (jnp.asarray(each, jnp.float32) for each in (codes.mean(0), np.linalg.cholesky(covariance)))
+        moments = (on_device(each, np.float32) for each in (codes.mean(0), np.linalg.cholesky(covariance)))
         found = jax.tree.map(lambda leaf: leaf[None], Running(Normal(*moments)))
         self.model_ = eqx.tree_at(lambda model: model.components.codes, self.model_, found)
 

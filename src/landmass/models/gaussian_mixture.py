@@ -14,6 +14,7 @@ from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float
 from sklearn.cluster import kmeans_plusplus
 
+from landmass.arrays import on_device
 from landmass.core.capabilities import AbstractDensity
 from landmass.core.distributions import LOG_2PI, Blend, Columnwise, Mixture, Normal
 from landmass.data.schema import Column
@@ -108,11 +109,11 @@ class GaussianMixture(WeighsEvents, SelectingEstimator):
         # Places for more components, of weight zero: all sizes up to the next of ROOMS share one compiled program.
         room = next((room for room in ROOMS if room >= k), k)
         return Bells(
-            jnp.asarray(np.where(np.arange(room) < k, -np.log(k), -np.inf), events.dtype),
-            jnp.asarray(np.pad(means, ((0, room - k), (0, 0)))),
-            jnp.asarray(np.broadcast_to(np.diag(spread), (room, *np.diag(spread).shape))),
-            jnp.asarray(spread**2),
-            jnp.asarray(self.prior_strength, events.dtype),
+            on_device(np.where(np.arange(room) < k, -np.log(k), -np.inf), events.dtype),
+            on_device(np.pad(means, ((0, room - k), (0, 0)))),
+            on_device(np.broadcast_to(np.diag(spread), (room, *np.diag(spread).shape))),
+            on_device(spread**2),
+            on_device(self.prior_strength, events.dtype),
             floor,
             self.covariance_type == "diag",
         )
@@ -121,7 +122,7 @@ class GaussianMixture(WeighsEvents, SelectingEstimator):
         mixture = model.parts[0]
         used = np.isfinite(np.asarray(mixture.log_weights))
         # On the host: on the device each array would compile a program of its own.
-        living = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[used]), mixture)
+        living = jax.tree.map(lambda leaf: on_device(np.asarray(leaf)[used]), mixture)
         return Blend(model.log_weights, (living, model.parts[1]))
 
     def _empty(self, space: Space, sizes: Mapping[str, int]) -> AbstractDensity:

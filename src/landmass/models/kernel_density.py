@@ -9,6 +9,7 @@ import numpy as np
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Bool, Float, Integer
 
+from landmass.arrays import on_device
 from landmass.core.capabilities import AbstractDensity, Context
 from landmass.core.distributions import LOG_2PI
 from landmass.core.gauss_transform import gauss_transform, pays
@@ -215,14 +216,14 @@ def kernels(
     # The next power of two: few sizes, hence few compiled programs.
     padding = (1 << (len(points) - 1).bit_length()) - len(points)
     return Kernels(
-        jnp.asarray(np.pad(points[:, :-1], ((0, padding), (0, 0))), jnp.float32),
-        jnp.asarray(np.pad(points[:, -1], (0, padding), constant_values=-np.inf), jnp.float32),
-        jnp.asarray(np.log(weight.sum() / weight.max()), jnp.float32),
-        jnp.asarray(bandwidth, jnp.float32),
+        on_device(np.pad(points[:, :-1], ((0, padding), (0, 0))), np.float32),
+        on_device(np.pad(points[:, -1], (0, padding), constant_values=-np.inf), np.float32),
+        on_device(np.log(weight.sum() / weight.max()), np.float32),
+        on_device(bandwidth, np.float32),
         jnp.int32(len(z)),
-        jnp.asarray(low),
-        jnp.asarray(high),
-        jnp.asarray(space.periodic),
+        on_device(low),
+        on_device(high),
+        on_device(space.periodic),
     )
 
 

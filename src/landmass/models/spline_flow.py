@@ -11,6 +11,7 @@ import numpy as np
 from jax.scipy.special import ndtr
 from jaxtyping import Array, Bool, Float, Integer, Shaped
 
+from landmass.arrays import on_device
 from landmass.core.bijections import (
     AbstractBijection,
     Chain,
@@ -150,7 +151,7 @@ class SplineFlow(GradientEstimator):
             for line, circle in zip(space.on_line, space.periodic, strict=True)
         )
 
-        orders = jnp.asarray(_orders(len(space), self.members))
+        orders = on_device(_orders(len(space), self.members))
         sizes = self.waves, n_bins, self.hidden, self.depth, self.layers
         return _fresh(kinds, *sizes, self.smoothness, jax.random.split(key, self.members), orders)
 

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from jaxtyping import Array, Float
 
+from landmass.arrays import on_device
 from landmass.errors import SettingError
 from landmass.types import Key, Tree
 
@@ -57,7 +58,7 @@ class Drawn:
     def __call__(self, value: float, shape: Shape, *, random: bool = False) -> Float[Array, "..."]:
         """Numbers that are all `value`, or random ones of that standard deviation."""
         numbers = value * self.rng.standard_normal(shape) if random else np.full(shape, value)
-        return jnp.asarray(numbers.astype(np.float32))
+        return on_device(numbers, np.float32)
 
 
 def blank(value: float, shape: Shape, *, random: bool = False) -> jax.ShapeDtypeStruct:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
+from landmass.arrays import on_device
 from landmass.core.likelihoods import Likelihood, Numbers, Parts
 from landmass.nn.base import Layer, Make
 from landmass.nn.network import Network, Running
@@ -90,7 +91,7 @@ class Coder(eqx.Module):
             make: makes the networks' numbers.
         """
         networks = Network.fresh(encoder, start.shape[:-1], make), Network.fresh(decoder, (latents,), make)
-        return cls(*networks, jnp.asarray(start, jnp.float32), Running(jnp.asarray(spread, jnp.float32)), likelihood)
+        return cls(*networks, on_device(start, np.float32), Running(on_device(spread, np.float32)), likelihood)
 
     def read(self, x: Parts) -> Float[Array, "events outputs"]:
         """What the encoder says of events, in test mode."""
@@ -133,7 +134,7 @@ class Coder(eqx.Module):
 
 def stacked(models: Sequence[Any]) -> Any:
     """Models side by side, as one whose arrays carry a leading axis."""
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *models)
+    return jax.tree.map(lambda *leaves: on_device(np.stack(leaves)), *models)
 
 
 def black_or_white(grey: Parts, key: Key) -> Parts:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from landmass.arrays import on_device
 from landmass.core.capabilities import AbstractDensity, Context
 from landmass.core.distributions import Mixture
 from landmass.core.heads import Head
@@ -135,14 +136,14 @@ def begun(models: Conditional, outputs: Sequence[float]) -> Conditional:
     if not isinstance(models.network.layers[-1], Dense):
         return models
     bias = models.network.weights[-1]["bias"]
-    start = jnp.broadcast_to(jnp.asarray(outputs, bias.dtype), bias.shape)
+    start = on_device(np.broadcast_to(np.asarray(outputs, bias.dtype), bias.shape))
     return eqx.tree_at(lambda model: model.network.weights[-1]["bias"], models, start)
 
 
 def _stacked(*leaves: Any) -> Any:
     if isinstance(leaves[0], jax.ShapeDtypeStruct):
         return jax.ShapeDtypeStruct((len(leaves), *leaves[0].shape), leaves[0].dtype)
-    return jnp.asarray(np.stack([np.asarray(leaf) for leaf in leaves]))
+    return on_device(np.stack(leaves))
 
 
 def outputs(model: Mixture, context: Array) -> Float[Array, "events members outputs"]:

@@ -13,6 +13,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Integer
 
+from landmass.arrays import on_device
 from landmass.core.bounds import mixture
 from landmass.core.capabilities import AbstractModel
 from landmass.nn.network import Running
@@ -74,9 +75,9 @@ def gradient(
         leaves, structure = jax.tree.flatten(weights)
         form, count = Form(structure, tuple(leaf.shape[1:] for leaf in leaves)), len(leaves[0])
         flat, moments = _first_moments(optimiser, form if in_shape else None, leaves)
-        rate = jnp.full(count, learning_rate, jnp.float32)
-        steps = jnp.full(count, max_steps), jnp.zeros(count, jnp.int32)
-        norms = None if watch is None else jnp.zeros((count, sum(each > 0 for each in watch.arrays)))
+        rate = on_device(np.full(count, learning_rate), np.float32)
+        steps = on_device(np.full(count, max_steps), np.int32), on_device(np.zeros(count), np.int32)
+        norms = None if watch is None else on_device(np.zeros((count, sum(each > 0 for each in watch.arrays))))
         return Descent(rest, flat, flat, moments, rate, *steps, form, norms)
 
     arrays = None if watch is None else watch.arrays
@@ -226,7 +227,7 @@ def _schedule(kind: Schedule, step: Scalar, max_steps: Scalar) -> Scalar:
 
 def _ensemble(state: Descent) -> AbstractModel:
     """The average of the members' densities."""
-    return mixture(jnp.zeros_like(state.rate), _models(state))
+    return mixture(on_device(np.zeros(state.rate.shape), state.rate.dtype), _models(state))
 
 
 @eqx.filter_jit

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Integer, Shaped
 
+from landmass.arrays import on_device
+
 # Rows that a pass adds up at a time: what they need besides fits a core's cache.
 BLOCK = 512
 
@@ -49,7 +51,7 @@ def padded(
     more = -len(x) % quarter
 
     def longer(rows: Shaped[np.ndarray, "events ..."]) -> Shaped[Array, "places ..."]:
-        return jnp.asarray(np.pad(rows, ((0, more), *[(0, 0)] * (rows.ndim - 1))))
+        return on_device(np.pad(rows, ((0, more), *[(0, 0)] * (rows.ndim - 1))))
 
     beside = None if context is None else longer(context)
     return Rows(longer(x), longer(weight.astype(np.float32)), jnp.int32(len(x)), beside)

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.optimize import minimize
 
+from landmass.arrays import on_device
 from landmass.core.distributions import Mixture
 from landmass.core.heads import Head
 from landmass.core.many import in_blocks
@@ -33,15 +34,17 @@ def tempered(model: Mixture, held_out: Coordinates) -> Mixture:
     (answers, weight), context = held_out.whole, np.asarray(held_out.context)
     parts: object = model.components
     head: Head = parts.head  # pyright: ignore[reportAttributeAccessIssue]
-    found, y = jnp.asarray(in_blocks(outputs, model, context)), jnp.asarray(answers[:, 0])
-    share = jnp.asarray(weight / held_out.total, jnp.float32)
+    found, y = on_device(in_blocks(outputs, model, context)), on_device(answers[:, 0])
+    share = on_device(weight / held_out.total, np.float32)
 
     def cost(logs: Float[np.ndarray, " logs"]) -> float:
         # Priors of a few events keep a small part from being sure of itself.
         temperature, floor = np.exp(logs) if head.has_floor else (np.exp(logs[0]), 0.0)
         prior = 0.0 if head.needs_temperature else PRIOR_EVENTS * logs[0] ** 2
         prior -= FLOOR_EVENTS * (logs[1] + np.log1p(-floor)) if head.has_floor else 0.0
-        return prior / len(y) - float(_score(head, found, y, share, jnp.float32(temperature), jnp.float32(floor)))
+        return prior / len(y) - float(
+            _score(head, found, y, share, on_device(temperature, np.float32), on_device(floor, np.float32))
+        )
 
     bounds = np.log([TEMPERATURES, FLOORS] if head.has_floor else [TEMPERATURES])
     # The best of a few temperatures is near enough to go down from.
@@ -50,7 +53,7 @@ def tempered(model: Mixture, held_out: Coordinates) -> Mixture:
     start = min(([log_t, *rest] for log_t in starts), key=lambda each: cost(np.array(each)))
     best = minimize(cost, start, method="Nelder-Mead", bounds=bounds, options={"xatol": 1e-3, "fatol": 1e-7})
     each = [*np.exp(best.x), *([] if head.has_floor else [0.0])]
-    chosen = [jnp.full(found.shape[1], number, jnp.float32) for number in each]
+    chosen = [on_device(np.full(found.shape[1], number), np.float32) for number in each]
     return eqx.tree_at(lambda m: (m.components.temperature.numbers, m.components.floor.numbers), model, chosen)
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 
+from landmass.arrays import on_device
 from landmass.errors import StoreError
 from landmass.types import Tree
 
@@ -45,7 +45,7 @@ def filled(like: Tree, arrays: Mapping[str, np.ndarray], where: object) -> Any:
                 f"the model needs {slot.dtype}{list(slot.shape)}"
             )
     # What is in double precision is on the host, as the device would round it.
-    found = [arrays[name] if arrays[name].dtype == np.float64 else jnp.asarray(arrays[name]) for name in names]
+    found = [arrays[name] if arrays[name].dtype == np.float64 else on_device(arrays[name]) for name in names]
     return eqx.combine(jax.tree.unflatten(structure, found), rest)
 
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from landmass.arrays import on_device
 from landmass.nn.inside import Told
 from landmass.train.progress import LayerRecord
 from landmass.train.rows import Coordinates
@@ -35,7 +36,7 @@ class Watch:
         """What is given of the training events to look at, which are spread evenly over all of them."""
         if train.context is None:
             raise TypeError("only models that are given something can be watched")
-        return jnp.asarray(train.context[np.linspace(0, train.n - 1, min(train.n, EVENTS)).astype(int)])
+        return on_device(train.context[np.linspace(0, train.n - 1, min(train.n, EVENTS)).astype(int)])
 
     def records(
         self, norms: Float[np.ndarray, "steps layers"], model: Any = None, events: Array | None = None
