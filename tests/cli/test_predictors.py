@@ -16,9 +16,8 @@ import landmass
 from landmass.cli import main
 from tests.cli.conftest import Answer, Call
 
-SETTINGS = tuple(
-    word for each in ("hidden=4", "depth=1", "max_steps=8") for word in ("--set", f"neural_classifier.{each}")
-)
+SIZES = ("hidden=4", "depth=1", "max_steps=8")
+SETTINGS = tuple(word for each in SIZES for word in ("--set", f"neural_classifier.{each}"))
 QUICK = ("--families", "neural_classifier", *SETTINGS, "--no-report")
 TABLE = "colour,size,price\n" + "".join(f"{'red' if i % 2 else 'blue'},{i % 7},{i}\n" for i in range(60))
 
@@ -128,16 +127,12 @@ def test_table_with_a_number_to_predict(call: Call):
 
 @pytest.mark.parametrize(
     ("settings", "rungs"),
-    [
-        ((), ["linear", "mlp"]),
-        (("architecture=resnet", "depth=1"), ["linear", "resnet"]),
-        (("architecture=linear",), ["linear"]),
-    ],
+    [((), ["linear", "mlp"]), (("architecture=resnet",), ["linear", "resnet"]), (("architecture=linear",), ["linear"])],
     ids=["usual", "named", "linear"],
 )
 def test_settings_are_those_of_all_usual_predictors(call: Call, settings: tuple[str, ...], rungs: list[str]):
     Path("prices.csv").write_text(TABLE)
-    given = [word for each in (*settings, "max_steps=3") for word in ("--set", f"neural_regressor.{each}")]
+    given = [word for each in (*settings, "depth=1", "max_steps=3") for word in ("--set", f"neural_regressor.{each}")]
     if "architecture=resnet" in settings:
         pictures()
         source = ("pictures", "--target", "lens")
