@@ -45,3 +45,40 @@ def in_turns(methods: dict[str, Callable[[], object]], ours: str, turns: int) ->
         name: (min(turn[name] for turn in times), statistics.median(turn[name] / turn[ours] for turn in times))
         for name in methods
     }
+
+
+def beside_torch(
+    network: str,
+    ours: Callable[[], Callable[[], object]],
+    theirs: Callable[[int], Callable[[], object]],
+    steps: int,
+    epoch: float,
+    turns: int,
+) -> None:
+    """Print what a training step takes in landmass and in PyTorch, with one thread and with two.
+
+    Args:
+        network: what to call it.
+        ours: makes the call that takes some steps in landmass.
+        theirs: the same in PyTorch, with a number of threads.
+        steps: that a call takes.
+        epoch: steps of an epoch.
+        turns: how many.
+    """
+    makers = {"landmass": ours}
+    makers |= {f"PyTorch, {n} thread{'s' * (n > 1)}": lambda n=n: theirs(n) for n in (1, 2)}
+    methods, compiling = {}, {}
+    for name, make in makers.items():
+        try:
+            methods[name] = make()
+        except ImportError as missing:
+            print(f"{network}  {name:<22} left out: {missing}")
+            continue
+        compiling[name] = seconds(methods[name], 1)
+    for name, (turn, ratio) in in_turns(methods, "landmass", turns).items():
+        compiled = f"{compiling[name] - turn:5.1f} s to compile" if name == "landmass" else ""
+        print(
+            f"{network}  {name:<22} {1e3 * turn / steps:8.2f} ms a step  {turn / steps * epoch:6.1f} s an epoch  "
+            f"{ratio:5.2f} times  {compiled}",
+            flush=True,
+        )

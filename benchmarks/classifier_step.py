@@ -12,18 +12,19 @@ images at that pace, and the median over turns of the time beside landmass's. Co
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from _timing import in_turns, machine, seconds
+from _timing import beside_torch, machine
 
 import landmass
 from landmass.data.examples import Examples
 from landmass.data.images import from_array
 from landmass.train import loop
 
-BATCH, EPOCH, OURS = 256, 60_000, "landmass"
+BATCH, EPOCH = 256, 60_000
 NETWORKS = {
     "mlp": {"architecture": "mlp", "hidden": 512, "depth": 2, "batch_norm": True, "dropout": 0.2, "augment": ()},
     "cnn": {"architecture": "cnn", "augment": ()},
@@ -99,27 +100,8 @@ def main() -> None:
     images = from_array(rng.integers(0, 256, (10_000, 28, 28), np.uint8))
     data = Examples(images, np.arange(10_000) % 10)
     for network in chosen.networks.split(","):
-        methods, compiling = {}, {}
-        makers: dict[str, Callable[[], Steps]] = {
-            OURS: lambda network=network: of_landmass(data, network),
-            "PyTorch, one thread": lambda network=network: of_torch(data, network, 1),
-            "PyTorch, two threads": lambda network=network: of_torch(data, network, 2),
-        }
-        for name, make in makers.items():
-            try:
-                methods[name] = make()
-            except ImportError as missing:
-                print(f"{network}  {name:<22} left out: {missing}")
-                continue
-            compiling[name] = seconds(methods[name], 1)
-        for name, (turn, ratio) in in_turns(methods, OURS, chosen.turns).items():
-            least = turn / STEPS[network]
-            compiled = f"{compiling[name] - least * STEPS[network]:5.1f} s to compile" if name == OURS else ""
-            print(
-                f"{network}  {name:<22} {1e3 * least:8.2f} ms a step  {least * EPOCH / BATCH:6.1f} s an epoch  "
-                f"{ratio:5.2f} times  {compiled}",
-                flush=True,
-            )
+        ours = partial(of_landmass, data, network)
+        beside_torch(network, ours, partial(of_torch, data, network), STEPS[network], EPOCH / BATCH, chosen.turns)
 
 
 if __name__ == "__main__":

@@ -14,18 +14,19 @@ import argparse
 import itertools
 import time
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from _timing import in_turns, machine, seconds
+from _timing import beside_torch, machine, seconds
 
 import landmass
 from landmass.data.pixels import PixelSpace
 from landmass.estimator.learned import coordinates
 from landmass.train import loop
 
-BATCH, EPOCH, LATENTS, OURS = 256, 60_000, 40, "landmass"
+BATCH, EPOCH, LATENTS = 256, 60_000, 40
 NETWORKS = {"mlp": {"architecture": "mlp", "hidden": 512, "depth": 2}, "cnn": {"architecture": "cnn"}}
 # Steps a turn.
 STEPS = {"mlp": 20, "cnn": 3}
@@ -123,27 +124,8 @@ def main() -> None:
     rng = np.random.default_rng(0)
     images = landmass.read(rng.integers(0, 256, (10_000, 28, 28), np.uint8), binary="draw")
     for network in chosen.networks.split(","):
-        methods, compiling = {}, {}
-        makers: dict[str, Callable[[], Steps]] = {
-            OURS: lambda network=network: of_landmass(images, network),
-            "PyTorch, one thread": lambda network=network: of_torch(images, network, 1),
-            "PyTorch, two threads": lambda network=network: of_torch(images, network, 2),
-        }
-        for name, make in makers.items():
-            try:
-                methods[name] = make()
-            except ImportError as missing:
-                print(f"{network}  {name:<22} left out: {missing}")
-                continue
-            compiling[name] = seconds(methods[name], 1)
-        for name, (turn, ratio) in in_turns(methods, OURS, chosen.turns).items():
-            least = turn / STEPS[network]
-            compiled = f"{compiling[name] - least * STEPS[network]:5.1f} s to compile" if name == OURS else ""
-            print(
-                f"{network}  {name:<22} {1e3 * least:8.2f} ms a step  {least * EPOCH / BATCH:6.1f} s an epoch  "
-                f"{ratio:5.2f} times  {compiled}",
-                flush=True,
-            )
+        ours = partial(of_landmass, images, network)
+        beside_torch(network, ours, partial(of_torch, images, network), STEPS[network], EPOCH / BATCH, chosen.turns)
         one_event(images, network)
 
 

@@ -156,7 +156,7 @@ def folders(fitted, tmp_path_factory):
     return saved
 
 
-@pytest.mark.parametrize("count", [600, pytest.param(100_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [1_500, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_mutated_folders_are_refused_or_read(hook, folders, count):
     rng, refused, read = random.Random(0), 0, 0
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -66,10 +66,10 @@ class _Cell:
         a, b = middle - half, middle + half
         # (b² - a²) / 2
         apart = jnp.where(first | last, jnp.inf, 2.0 * half * middle)
-        tail = _tail(jnp.abs(a))
-        right = jnp.log(-jnp.expm1(_tail(jnp.abs(b)) - tail - jnp.maximum(apart, 0.0))) + tail
+        tail, far = _tail(jnp.abs(a)), _tail(jnp.abs(b))
+        right = jnp.log(-jnp.expm1(far - tail - jnp.maximum(apart, 0.0))) + tail
         square = 0.5 * a**2
-        both = jnp.exp(tail - square) + jnp.where(first | last, 0.0, jnp.exp(_tail(jnp.abs(b)) - 0.5 * b**2))
+        both = jnp.exp(tail - square) + jnp.where(first | last, 0.0, jnp.exp(far - 0.5 * b**2))
         rest = jnp.where(a < 0.0, jnp.log1p(-both) + square, right)
         # The bell's density at both ends, over the probability.
         at_a = jnp.exp(-0.5 * LOG_2PI - rest)
