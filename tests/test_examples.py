@@ -140,3 +140,9 @@ def test_cylinders_grow_when_asked(learn):
     assert 1.0 <= found["used"] <= 6.0
     assert found["radius"] > 0.5
     assert found["taller"] > 0.02
+
+
+def test_faces_change_where_asked(learn):
+    found = learn("hair_width_smile")
+    assert found["hair_colour"] > 0.3
+    assert found["hair_colour: others"] < 0.1

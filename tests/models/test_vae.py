@@ -208,6 +208,7 @@ def test_drawn_images_count_to_one_over_black_and_white():
         ({"likelihood": "bernoulli"}, GREY, DataError, "declare how grey becomes black or white"),
         ({"likelihood": "bernoulli"}, rows(50), SettingError, "one of gaussian, logistic for columns of numbers"),
         ({"likelihood": "logistic"}, landmass.read(GREY, binary="threshold"), SettingError, "bernoulli, categorical"),
+        ({"likelihood": "logistic", "scales": "one"}, rows(50), SettingError, "take likelihood='gaussian'"),
         ({"latents": 0}, rows(50), SettingError, "latents must be between 1 and 10000"),
         ({"beta": -1.0}, rows(50), SettingError, "beta must be at least 0"),
         ({"capacity": -1.0}, rows(50), SettingError, "capacity must be None or at least 0"),
@@ -231,6 +232,21 @@ def test_every_likelihood_and_network_learns_images():
         assert model.reconstruct(images[:2].astype(np.uint8)).shape == (2, 9, 10, 3)
     # 270 bytes: independent ones would cost 8 bits each.
     assert min(scores.values()) > -270 * np.log(256.0)
+
+
+def test_one_scale_is_that_of_all_pixels_together():
+    noise = RNG.normal(0.0, [[2.0], [30.0]], (400, 6, 2, 1))
+    images = np.clip(128.0 + noise, 0.0, 255.0).round().astype(np.uint8)
+    found = {}
+    for scales in ("each", "one"):
+        settings = SMALL | {"likelihood": "gaussian", "scales": scales, "latents": 1, "max_steps": 400}
+        model = VAE(**settings).fit(images)
+        coder = jax.tree.map(lambda leaf: leaf[0], model.model_.components).coder
+        found[scales] = 127.5 * np.exp(coder.numbers(jnp.zeros((1, 1)))[0, ..., 1])
+    assert found["each"].min() < 5.0 < 25.0 < found["each"].max()
+    # The most likely one, beside a latent: the root of the mean variance left (Tipping & Bishop 1999).
+    left = np.linalg.eigvalsh(np.cov(images.reshape(400, 12).T))[:-1]
+    np.testing.assert_allclose(found["one"], np.sqrt(left.mean()), rtol=0.05)
 
 
 def test_capacity_and_total_correlation_train():

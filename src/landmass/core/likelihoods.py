@@ -58,6 +58,10 @@ class Likelihood(msgspec.Struct, frozen=True, tag_field="likelihood", forbid_unk
     def mean(self, numbers: Numbers) -> Float[Array, "events *shape"]:
         """The expected events: coordinates, or real numbers from 0 to 255."""
 
+    def tied(self, start: Float[Array, "*shape numbers"]) -> Float[Array, "*shape numbers"]:
+        """Learned numbers of the parts, those that all parts share made alike."""
+        return start
+
     def blind(self, x: Shaped[np.ndarray, "events *shape"]) -> Float[np.ndarray, "*shape numbers"]:
         """Numbers that suit all events well, if nothing is known of a code: where each part lies, and how widely."""
         units = x.astype(np.float32) if not self.levels else x / np.float32(HALF) - 1.0
@@ -105,11 +109,26 @@ class Bump(Likelihood, frozen=True):
 
 
 class Normal(Bump, frozen=True, tag="gaussian"):
-    """A bell, by its mean and the logarithm of its scale: one for each part, whatever the code."""
+    """A bell, by its mean and the logarithm of its scale: one for each part, whatever the code.
+
+    Args:
+        one_scale: whether all parts have the same.
+    """
+
+    one_scale: bool = False
 
     @property
     def decoded(self) -> int:
         return 1
+
+    def tied(self, start: Float[Array, "*shape numbers"]) -> Float[Array, "*shape numbers"]:
+        return start.at[..., 1].set(start[..., 1].mean()) if self.one_scale else start
+
+    def blind(self, x: Shaped[np.ndarray, "events *shape"]) -> Float[np.ndarray, "*shape numbers"]:
+        found = super().blind(x)
+        if self.one_scale:
+            found[..., 1] = found[..., 1].mean()
+        return found
 
     def log_probs(self, numbers: Numbers, x: Parts) -> Float[Array, "events *shape"]:
         mean, log_scale = _bump(numbers)

@@ -10,12 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from msgspec.structs import replace
 from sklearn.utils.validation import check_is_fitted
 
 from landmass.core.bounds import BoundMixture, bound
 from landmass.core.capabilities import AbstractBound, AbstractLatent, Context
 from landmass.core.distributions import LOG_2PI
-from landmass.core.likelihoods import Parts
+from landmass.core.likelihoods import Likelihood, Normal, Parts
 from landmass.core.many import in_blocks
 from landmass.errors import SettingError
 from landmass.estimator.base import require
@@ -236,6 +237,8 @@ class VAE(CoderEstimator):
     Its log-likelihoods are bounds: `score_samples` gives the importance-weighted bound of `draws` draws.
 
     Args:
+        scales: of the gaussian likelihood: one of its own for `each` column or pixel, or `one` for all. With one, what
+            shows in a few pixels alone, as a smile does, is learned sooner: scales of their own grow to excuse it.
         prior: of the codes: the standard normal distribution; the uniform one of the same variance, from -√3 to √3,
             for factors that end somewhere; or a mixture of `bells` normal ones that are learned with the rest, which
             brings the bound closer and leaves the codes less round.
@@ -246,10 +249,11 @@ class VAE(CoderEstimator):
         total_correlation: further weight of what the latents tell of each other, so that each stands for itself.
         draws: importance draws by which a log-likelihood is bounded.
 
-    Source: Kingma & Welling 2014; beta, Higgins et al. 2017; capacity, Burgess et al. 2018; total correlation, Chen et
-    al. 2018; importance-weighted bound, Burda et al. 2016.
+    Source: Kingma & Welling 2014; one scale, Rybkin, Daniilidis & Levine 2021; beta, Higgins et al. 2017; capacity,
+    Burgess et al. 2018; total correlation, Chen et al. 2018; importance-weighted bound, Burda et al. 2016.
     """
 
+    scales: Literal["each", "one"] = "each"
     prior: Literal["normal", "uniform", "mixture"] = "normal"
     bells: int = 100
     beta: float = 1.0
@@ -290,6 +294,14 @@ class VAE(CoderEstimator):
         prior = Bells(make(0.0, (bells,)), make(spread, shape, random=True), make(-0.5 if spread else 0.0, shape))
         chosen = prior if spread else Running(prior)
         return LatentVariable(coder, chosen, Running(make(0.0, ())), self.prior == "uniform")
+
+    def _likelihood(self, space: Any) -> Likelihood:
+        found = super()._likelihood(space)
+        if self.scales == "each":
+            return found
+        if not isinstance(found, Normal):
+            raise SettingError("VAE's scales='one' is for the gaussian likelihood; take likelihood='gaussian' as well")
+        return replace(found, one_scale=True)
 
     def _score_of(self, objective: Objective) -> Score | None:
         return None if self.loss_is_bound else objective.score

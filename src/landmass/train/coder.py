@@ -127,9 +127,10 @@ class Coder(eqx.Module):
     def _added(self, found: Float[Array, "events *outputs"]) -> Numbers:
         *shape, numbers = self.start.shape
         decoded = found.reshape(-1, *shape, self.likelihood.decoded)
+        start = self.likelihood.tied(self.start)[None]
         if not (alike := numbers - self.likelihood.decoded):
-            return self.start[None] + decoded
-        return self.start[None] + jnp.pad(decoded, [(0, 0)] * (decoded.ndim - 1) + [(0, alike)])
+            return start + decoded
+        return start + jnp.pad(decoded, [(0, 0)] * (decoded.ndim - 1) + [(0, alike)])
 
 
 def stacked(models: Sequence[Any]) -> Any:
