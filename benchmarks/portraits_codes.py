@@ -27,7 +27,7 @@ TAUGHT = {"batch_size": 128, "max_steps": 6_000, "learning_rate": 0.003, "patien
 SETTINGS = {"latents": LATENTS, "likelihood": "gaussian", "scales": "one", **TAUGHT}
 MODELS = {
     "VAE": lambda seed: landmass.VAE(**SETTINGS, random_state=seed),
-    "TC-VAE": lambda seed: landmass.VAE(**SETTINGS, total_correlation=30.0, random_state=seed),
+    "TC-VAE": lambda seed: landmass.VAE(**SETTINGS, total_correlation=5.0, random_state=seed),
     "PCA": lambda seed: landmass.ProbabilisticPCA(n_components=LATENTS, random_state=seed),
 }
 FACTORS = (*RANGES, "glasses")
