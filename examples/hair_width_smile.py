@@ -12,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 from _figures import FIGURES, drawn, options
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.neural_network import MLPRegressor
+from sklearn.preprocessing import StandardScaler
 
 import landmass
 from landmass.data.builtin.portraits import RANGES
@@ -27,14 +29,13 @@ class Reader:
     """Reads off pixels what a face shows; taught with faces of its own."""
 
     def __init__(self, faces: landmass.Images) -> None:
-        told = np.column_stack([faces.labels[name] for name in RANGES])
-        self.loc, self.scale = told.mean(0), told.std(0)
-        self.network = MLPRegressor(hidden_layer_sizes=(256, 64), early_stopping=True, random_state=0)
-        self.network.fit(_flat(faces.X), (told - self.loc) / self.scale)
+        network = MLPRegressor(hidden_layer_sizes=(256, 64), early_stopping=True, random_state=0)
+        self.network = TransformedTargetRegressor(network, transformer=StandardScaler())
+        self.network.fit(_flat(faces.X), factors(faces))
 
     def __call__(self, faces: np.ndarray) -> dict[str, np.ndarray]:
         """Each factor of each face."""
-        return dict(zip(RANGES, (self.network.predict(_flat(faces)) * self.scale + self.loc).T, strict=True))
+        return dict(zip(RANGES, self.network.predict(_flat(faces)).T, strict=True))
 
 
 def main(small: bool = False, out: Path = FIGURES) -> dict[str, float]:
@@ -55,7 +56,7 @@ def main(small: bool = False, out: Path = FIGURES) -> dict[str, float]:
     read = Reader(others)
 
     changes = {name: changed(model, held_out, read, name) for name in EDITED}
-    told = np.column_stack([held_out.labels[name] for name in RANGES])
+    told = factors(held_out)
     one = held_out.X[[np.argmin(((told - told.mean(0)) ** 2 / told.var(0)).sum(1))]]
     with drawn(out / "hair_width_smile.png", 7.0, 6.0) as figure:
         for name, axes in zip(EDITED, figure.subplots(len(EDITED), len(STEPS)), strict=True):
@@ -83,6 +84,11 @@ def changed(model: landmass.VAE, faces: landmass.Images, read: Reader, name: str
     told = np.asarray(faces.labels[name])
     few = faces.take(np.flatnonzero(told < np.median(told)))
     return what_changed(read(model.reconstruct(few)), read(model.edit(few, {name: 1.0})), name, reference=faces.labels)
+
+
+def factors(faces: landmass.Images) -> np.ndarray:
+    """What is known of each face, a column a factor."""
+    return np.column_stack([faces.labels[name] for name in RANGES])
 
 
 def _flat(faces: np.ndarray) -> np.ndarray:

@@ -127,6 +127,7 @@ class Normal(Bump, frozen=True, tag="gaussian"):
     def blind(self, x: Shaped[np.ndarray, "events *shape"]) -> Float[np.ndarray, "*shape numbers"]:
         found = super().blind(x)
         if self.one_scale:
+            # Alike from the first on, they stay alike, and are what is said of them.
             found[..., 1] = found[..., 1].mean()
         return found
 

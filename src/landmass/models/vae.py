@@ -297,11 +297,12 @@ class VAE(CoderEstimator):
 
     def _likelihood(self, space: Any) -> Likelihood:
         found = super()._likelihood(space)
-        if self.scales == "each":
-            return found
-        if not isinstance(found, Normal):
+        return replace(found, one_scale=True) if self.scales == "one" and isinstance(found, Normal) else found
+
+    def _check_space(self, space: Any) -> None:
+        super()._check_space(space)
+        if self.scales == "one" and not isinstance(self._likelihood(space), Normal):
             raise SettingError("VAE's scales='one' is for the gaussian likelihood; take likelihood='gaussian' as well")
-        return replace(found, one_scale=True)
 
     def _score_of(self, objective: Objective) -> Score | None:
         return None if self.loss_is_bound else objective.score
