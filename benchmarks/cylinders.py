@@ -23,7 +23,7 @@ SETTINGS = {
     "latents": 6,
     "prior": "uniform",
     "likelihood": "gaussian",
-    "beta": 50.0,
+    "beta": 40.0,
     "warm_up": 0.0,
     "hidden": 256,
     "batch_size": 128,

@@ -23,7 +23,7 @@ SHARES = np.linspace(0.0, 1.0, 7)
 def main(small: bool = False, out: Path = FIGURES) -> dict[str, float]:
     """Learn codes, and go both ways between pairs of held-out pictures."""
     n, hidden, steps, pairs = (600, 32, 300, 10) if small else (5_000, 256, 2_500, 100)
-    settings = {"prior": "uniform", "likelihood": "gaussian", "beta": 50.0, "warm_up": 0.0, "learning_rate": 0.01}
+    settings = {"prior": "uniform", "likelihood": "gaussian", "beta": 40.0, "warm_up": 0.0, "learning_rate": 0.01}
     model = landmass.VAE(latents=6, hidden=hidden, max_steps=steps, batch_size=128, random_state=0, **settings)
     model.fit(landmass.cylinders(n))
     held_out = landmass.cylinders(2 * pairs, seed=1)

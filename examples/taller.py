@@ -27,7 +27,7 @@ def main(small: bool = False, out: Path = FIGURES) -> dict[str, float]:
         latents=6,
         prior="uniform",
         likelihood="gaussian",
-        beta=50.0,
+        beta=40.0,
         warm_up=0.0,
         hidden=hidden,
         max_steps=steps,
