@@ -15,14 +15,10 @@ import time
 
 import numpy as np
 from _timing import machine
-from sklearn.compose import TransformedTargetRegressor
-from sklearn.metrics import r2_score, roc_auc_score
-from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.preprocessing import StandardScaler
 
 import landmass
 from landmass.data.builtin.portraits import RANGES
-from landmass.evaluate import compare, recovery, what_changed
+from landmass.evaluate import Reader, compare, recovery, what_changed
 
 LATENTS = 32
 TAUGHT = {"batch_size": 128, "max_steps": 6_000, "learning_rate": 0.003, "patience": 20}
@@ -33,40 +29,13 @@ MODELS = {
     "PCA": lambda seed: landmass.ProbabilisticPCA(n_components=LATENTS, random_state=seed),
 }
 FACTORS = (*RANGES, "glasses")
+READ = (*FACTORS, "smiling")
 
 # Faces that are edited, and how many standard deviations more of a smile they get.
 EDITED, STEPS = 500, 2.0
 
 
-class Readers:
-    """What a face shows, read off its pixels.
-
-    Args:
-        faces: to learn from, with their labels.
-    """
-
-    def __init__(self, faces: landmass.Images) -> None:
-        x = _flat(faces.X)
-        wanted = np.column_stack([faces.labels[name] for name in RANGES])
-        settings = {"hidden_layer_sizes": (256, 64), "early_stopping": True, "random_state": 0}
-        amounts = TransformedTargetRegressor(MLPRegressor(**settings), transformer=StandardScaler())
-        self.amounts = amounts.fit(x, wanted)
-        self.glasses = MLPClassifier(**settings).fit(x, faces.labels["glasses"])
-        self.smiling = MLPClassifier(**settings).fit(x, faces.labels["smiling"] == "yes")
-
-    def __call__(self, faces: np.ndarray) -> dict[str, np.ndarray]:
-        """Each factor of each face; glasses and smiling as probabilities."""
-        x = _flat(faces)
-        found = dict(zip(RANGES, self.amounts.predict(x).T, strict=True))
-        chances = {name: getattr(self, name).predict_proba(x)[:, 1] for name in ("glasses", "smiling")}
-        return found | chances
-
-
-def _flat(faces: np.ndarray) -> np.ndarray:
-    return (faces.reshape(len(faces), -1) / 127.5 - 1.0).astype(np.float32)
-
-
-def edits(model: landmass.VAE, train: landmass.Images, test: landmass.Images, read: Readers) -> None:
+def edits(model: landmass.VAE, train: landmass.Images, test: landmass.Images, read: Reader) -> None:
     """Make faces that frown smile, and print what changed."""
     found = model.directions(train, {name: train.labels[name] for name in FACTORS})
     smile = np.asarray(test.labels["smile"])
@@ -91,7 +60,7 @@ def edits(model: landmass.VAE, train: landmass.Images, test: landmass.Images, re
 
 
 def main() -> None:
-    """Print the edits of each seed, and the table of all."""
+    """Print the edits of each seed, and after each the table of all so far."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--seeds", type=int, default=5)
     options.add_argument("--faces", type=int, default=10_000)
@@ -100,12 +69,10 @@ def main() -> None:
     print(machine("scikit-learn"))
     began = time.perf_counter()
     teachers, judged = landmass.portraits(10_000, seed=100), landmass.portraits(2_000, seed=101)
-    read = Readers(teachers)
-    seen = read(judged.X)
-    scores = [f"{name} R² {r2_score(judged.labels[name], seen[name]):.3f}" for name in RANGES]
-    scores += [f"glasses AUC {roc_auc_score(judged.labels['glasses'], seen['glasses']):.4f}"]
-    scores += [f"smiling AUC {roc_auc_score(judged.labels['smiling'] == 'yes', seen['smiling']):.4f}"]
-    print(f"readers ({time.perf_counter() - began:.0f} s) on faces as drawn: {', '.join(scores)}", flush=True)
+    read = Reader(teachers.X, {name: teachers.labels[name] for name in READ})
+    scores = [f"{name} {score:.4f}" for name, score in read.quality(judged.X, judged.labels).items()]
+    took = time.perf_counter() - began
+    print(f"readers ({took:.0f} s) on faces as drawn (R², AUC of classes): {', '.join(scores)}", flush=True)
     rows = []
     for seed in range(chosen.seeds):
         train, test = landmass.portraits(chosen.faces, seed=seed), landmass.portraits(4_000, seed=1_000 + seed)
@@ -117,7 +84,7 @@ def main() -> None:
             rows.append((name, recovery(codes, {each: test.labels[each] for each in FACTORS}, seed)))
             print(f"seed {seed}, {name}: {took:.0f} s", flush=True)
             edits(model, train, test, read)
-    print(compare(rows))
+        print(f"{seed + 1} seeds\n{compare(rows)}", flush=True)
 
 
 if __name__ == "__main__":

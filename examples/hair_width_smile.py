@@ -12,30 +12,14 @@ from pathlib import Path
 
 import numpy as np
 from _figures import FIGURES, drawn, options
-from sklearn.compose import TransformedTargetRegressor
-from sklearn.neural_network import MLPRegressor
-from sklearn.preprocessing import StandardScaler
 
 import landmass
 from landmass.data.builtin.portraits import RANGES
-from landmass.evaluate import what_changed
+from landmass.evaluate import Reader, what_changed
 from landmass.evaluate.edits import Changes
 
 EDITED = ("hair_colour", "hair_length", "face_width", "smile")
 STEPS = (-1.5, -0.75, 0.0, 0.75, 1.5)
-
-
-class Reader:
-    """Reads off pixels what a face shows; taught with faces of its own."""
-
-    def __init__(self, faces: landmass.Images) -> None:
-        network = MLPRegressor(hidden_layer_sizes=(256, 64), early_stopping=True, random_state=0)
-        self.network = TransformedTargetRegressor(network, transformer=StandardScaler())
-        self.network.fit(_flat(faces.X), factors(faces))
-
-    def __call__(self, faces: np.ndarray) -> dict[str, np.ndarray]:
-        """Each factor of each face."""
-        return dict(zip(RANGES, self.network.predict(_flat(faces)).T, strict=True))
 
 
 def main(small: bool = False, out: Path = FIGURES) -> dict[str, float]:
@@ -53,10 +37,10 @@ def main(small: bool = False, out: Path = FIGURES) -> dict[str, float]:
         random_state=0,
     ).fit(faces)
     directions = model.directions(faces, {name: faces.labels[name] for name in RANGES})
-    read = Reader(others)
+    read = Reader(others.X, {name: others.labels[name] for name in RANGES})
 
     changes = {name: changed(model, held_out, read, name) for name in EDITED}
-    told = factors(held_out)
+    told = np.column_stack([held_out.labels[name] for name in RANGES])
     one = held_out.X[[np.argmin(((told - told.mean(0)) ** 2 / told.var(0)).sum(1))]]
     with drawn(out / "hair_width_smile.png", 7.0, 6.0) as figure:
         for name, axes in zip(EDITED, figure.subplots(len(EDITED), len(STEPS)), strict=True):
@@ -84,15 +68,6 @@ def changed(model: landmass.VAE, faces: landmass.Images, read: Reader, name: str
     told = np.asarray(faces.labels[name])
     few = faces.take(np.flatnonzero(told < np.median(told)))
     return what_changed(read(model.reconstruct(few)), read(model.edit(few, {name: 1.0})), name, reference=faces.labels)
-
-
-def factors(faces: landmass.Images) -> np.ndarray:
-    """What is known of each face, a column a factor."""
-    return np.column_stack([faces.labels[name] for name in RANGES])
-
-
-def _flat(faces: np.ndarray) -> np.ndarray:
-    return (faces.reshape(len(faces), -1) / 127.5 - 1.0).astype(np.float32)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from landmass.errors import DataError
 from landmass.evaluate.edits import what_changed
 from landmass.evaluate.latents import active_units, divergences, effects
 from landmass.evaluate.nearest import copies, copying, nearest
+from landmass.evaluate.readers import Reader
 from landmass.train.cloud import Cloud
 
 RNG = np.random.default_rng(0)
@@ -207,3 +208,21 @@ def test_copies_are_told_from_new_events():
     # SciPy's own test gives the same chance.
     table = [[int(copies(each).sum()), int((~copies(each)).sum())] for each in (found.drawn, found.held_out)]
     assert found.chance == pytest.approx(fisher_exact(table, alternative="greater").pvalue)
+
+
+def test_reader_reads_what_pixels_show_and_refuses_what_it_cannot_learn():
+    X = RNG.integers(0, 60, (400, 6, 40, 1), np.uint8)
+    bright, left = RNG.integers(0, 120, 400), RNG.random(400) < 0.5
+    X[:, :, :20][left] += 60
+    X[:, :, 20:] += bright.astype(np.uint8)[:, None, None, None]
+    labels = {"bright": np.where(RNG.random(400) < 0.1, np.nan, bright), "left": np.where(left, "yes", "no")}
+    read = Reader(X[:300], {name: values[:300] for name, values in labels.items()})
+    quality = read.quality(X[300:], {name: values[300:] for name, values in labels.items()})
+    assert quality["bright"] > 0.9
+    assert quality["left"] > 0.99
+    assert list(read(X[:3])) == ["bright", "left"]
+    with pytest.raises(DataError, match="'three' has more than two classes"):
+        Reader(X, {"three": np.resize(["a", "b", "c"], 400)})
+    with pytest.raises(DataError, match="0 images have labels of all of one, other"):
+        half = np.where(np.arange(400) < 200, np.nan, bright)
+        Reader(X, {"one": half, "other": half[::-1].copy()})

@@ -12,6 +12,7 @@ from landmass.data.images import from_array
 from landmass.errors import DataError, SettingError
 from landmass.report import image_densities, latent_story, write_report
 from landmass.report.codes import Coded
+from landmass.report.edit_table import edits_of
 from landmass.report.latents import edits, interpolations, latent_map, reconstructions, traversals
 from landmass.report.style import DARK
 from landmass.train.directions import directions
@@ -151,6 +152,24 @@ def test_colour_images_are_drawn_in_colour():
         assert all(image.get_array().shape == (6, 9, 3) for image in figure.axes[0].images)
     assert latent_map(model, X).axes[0].images[0].get_array().shape == (11 * 6, 11 * 9, 3)
     assert len(figures[1].axes[0].images) == 3 * 5
+
+
+def test_edit_table_tells_what_came_and_what_came_along():
+    colours = RNG.integers(40, 180, (600, 1, 1, 3))
+    X = (colours + RNG.integers(0, 40, (600, 6, 6, 3))).astype(np.uint8)
+    labels = {"red": colours[:, 0, 0, 0].astype(float), "blue": np.where(colours[:, 0, 0, 2] > 110, "much", "little")}
+    images = from_array(X, labels, "colours")
+    model = landmass.ProbabilisticPCA(n_components=3).fit(images)
+    few = images.take(np.arange(150))
+    edited = edits_of(Coded.of(model, few), directions(model.encode(images), labels), images.X, images.labels)
+    # The model is linear, and so are the colours.
+    place = edited.found.names.index("red")
+    assert edited.changes["red"]["red"].mean() == pytest.approx(edited.found.units[place], rel=0.15)
+    assert abs(edited.changes["red"]["blue"].mean()) < 0.05
+    assert edited.changes["blue"]["blue"].mean() > 0.2
+    assert [row[0] for row in edited.rows()] == list(edited.found.names)
+    assert "seen as much" in edited.html()
+    assert edits_of(Coded.of(model, images.take(np.arange(10))), edited.found, images.X, images.labels) is None
 
 
 def test_attributes_that_codes_do_not_tell_are_not_edited(by_hand):

@@ -8,8 +8,10 @@ from landmass.evaluate.factors import compare, recovery
 from landmass.evaluate.inspect import trace
 from landmass.evaluate.latents import active_units
 from landmass.evaluate.nearest import nearest
+from landmass.evaluate.readers import Reader
 
 __all__ = [
+    "Reader",
     "active_units",
     "calibration",
     "check_density",

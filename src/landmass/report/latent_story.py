@@ -13,6 +13,7 @@ from landmass.estimator.latent import LatentEstimator
 from landmass.evaluate.nearest import Copying, copying
 from landmass.report import latents
 from landmass.report.codes import Coded, Few
+from landmass.report.edit_table import Edits, edits_of
 from landmass.report.parts import Plate, paragraphs, plate_of, table
 from landmass.report.strips import Strip, draw_strips
 from landmass.report.style import Theme, title
@@ -39,6 +40,7 @@ class Latent:
         train: the images that the rung learned from; None where they are not at hand.
         copied: whether `fresh` are copies of them; None where that is not known.
         found: which way leads to more of each attribute; None if there are no labels.
+        edited: what such steps change; None where that cannot be read.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Latent:
     train: Few | None = None
     copied: Copying | None = None
     found: Directions | None = None
+    edited: Edits | None = None
 
 
 def measure(name: str, model: Any, test: Images | None, train: Images | None) -> Latent | str | None:
@@ -77,7 +80,9 @@ def measure(name: str, model: Any, test: Images | None, train: Images | None) ->
     fresh = coded.fresh(DRAWN)
     copied = copying(fresh, coded.images[:DRAWN], events.X) if len(events) > 1 else None
     found = getattr(model, "directions_", None) or _directions(model, train)
-    return Latent(name, model, coded, False, fresh, events.X, copied, found)
+    few = train.take(np.arange(min(len(train), MOST_LABELLED)))
+    edited = None if found is None else edits_of(coded, found, model._read_again(few).X, few.labels)
+    return Latent(name, model, coded, False, fresh, events.X, copied, found, edited)
 
 
 def _directions(model: LatentEstimator, train: Images) -> Directions | None:
@@ -116,6 +121,8 @@ def section(m: Latent | str, figures: Path) -> str:
     if m.found is not None:
         parts += ["<h3>Which way leads to more of an attribute</h3>", paragraphs(directed(m.found)), _table(m.found)]
         parts.append(plate_of(m, _edited(m), figures))
+    if m.edited is not None:
+        parts.append(m.edited.html())
     return "\n".join(parts)
 
 

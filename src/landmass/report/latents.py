@@ -240,12 +240,9 @@ def edits(model: LatentEstimator, images: Any, directions: Directions, theme: Th
     coded = Coded.of(model, images, 2)
     if not any(directions.told):
         raise DataError(f"the codes tell nothing of {', '.join(directions.names)}: there is no way to follow")
-    sure = [2 * q - 1 if c else q for q, c in zip(directions.quality, directions.classes, strict=True)]
-    best = [place for place in np.argsort(-np.array(sure), kind="stable").tolist() if directions.told[place]]
-    # To hold what codes do not tell would lead anywhere.
-    found, strips = directions.only(*(directions.names[place] for place in best[:MOST_EDITED])), []
+    found, strips = best_told(directions), []
     for place, name in enumerate(found.names):
-        steps = [_shift(found, name, step) for step in STEPS]
+        steps = [held(found, name, step) for step in STEPS]
         codes = np.concatenate([code + np.stack(steps) for code in coded.means])
         far = found.cloud.outside(codes, FAR)
         below = [("far out" if each else "") for each in far] if far.any() else ()
@@ -256,7 +253,15 @@ def edits(model: LatentEstimator, images: Any, directions: Directions, theme: Th
     return draw_strips(strips, theme, heads, "steps", groups=len(coded.images))
 
 
-def _shift(found: Directions, name: str, steps: float) -> Code:
+def best_told(directions: Directions) -> Directions:
+    """The six attributes that codes tell best: to hold what they do not tell would lead anywhere."""
+    sure = [2 * q - 1 if c else q for q, c in zip(directions.quality, directions.classes, strict=True)]
+    best = [place for place in np.argsort(-np.array(sure), kind="stable").tolist() if directions.told[place]]
+    return directions.only(*(directions.names[place] for place in best[:MOST_EDITED]))
+
+
+def held(found: Directions, name: str, steps: float) -> Code:
+    """What to add to a code for so many steps of an attribute; the others are held if that is possible."""
     try:
         return shift(found, {name: steps})
     except DataError:
