@@ -164,10 +164,11 @@ def test_edit_table_tells_what_came_and_what_came_along():
     edited = edits_of(Coded.of(model, few), directions(model.encode(images), labels), images.X, images.labels)
     # The model is linear, and so are the colours.
     place = edited.found.names.index("red")
-    assert edited.changes["red"]["red"].mean() == pytest.approx(edited.found.units[place], rel=0.15)
-    assert abs(edited.changes["red"]["blue"].mean()) < 0.05
-    assert edited.changes["blue"]["blue"].mean() > 0.2
+    assert edited.changes["red"]["red"].mean == pytest.approx(edited.found.units[place], rel=0.15)
+    assert abs(edited.changes["red"]["blue"].mean) < 0.05
+    assert edited.changes["blue"]["blue"].mean > 0.2
     assert [row[0] for row in edited.rows()] == list(edited.found.names)
+    assert all(other in row[4] for row, other in zip(edited.rows(), reversed(edited.found.names), strict=True))
     assert "seen as much" in edited.html()
     assert edits_of(Coded.of(model, images.take(np.arange(10))), edited.found, images.X, images.labels) is None
 

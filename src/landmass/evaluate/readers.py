@@ -13,7 +13,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
 from landmass.errors import DataError
-from landmass.train.labels import Labelled, labelled
+from landmass.train.labels import LEAST, Labelled, labelled
 
 # Larger images are read as means of blocks, so that no side has more pixels than this.
 SIDE = 32
@@ -86,10 +86,10 @@ def _regression(x: Float[np.ndarray, "events numbers"], amounts: list[Labelled])
     if not amounts:
         return None
     whole = np.all([each.known for each in amounts], axis=0)
-    if whole.sum() < 20:
+    if whole.sum() < LEAST:
         raise DataError(
-            f"{whole.sum()} images have labels of all of {', '.join(each.name for each in amounts)}, of which 20 are "
-            "needed; label more, or read fewer attributes"
+            f"{whole.sum()} images have labels of all of {', '.join(each.name for each in amounts)}, of which "
+            f"{LEAST} are needed; label more, or read fewer attributes"
         )
     wanted = np.column_stack([each.values[whole[each.known]] for each in amounts])
     network = TransformedTargetRegressor(MLPRegressor(**SETTINGS), transformer=StandardScaler())

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Shaped, UInt8
 
 from landmass.errors import DataError
+from landmass.evaluate.edits import Change, Changes, what_changed
 from landmass.evaluate.readers import Reader
 from landmass.report.codes import Coded
 from landmass.report.latents import best_told, held
@@ -28,47 +29,40 @@ class Edits:
     Args:
         found: the directions that were followed; all but the one that was asked for are held where they can be.
         quality: how well each attribute is read off held-out images: R² of amounts, ROC AUC of classes.
-        ranges: of each attribute, of held-out images.
-        changes: of each attribute in each edited image, by the attribute that was asked for.
+        changes: of all attributes, by the one that was asked for.
+        n: images that were edited.
     """
 
     found: Directions
     quality: Mapping[str, float]
-    ranges: Mapping[str, float]
-    changes: Mapping[str, Mapping[str, Shaped[np.ndarray, " edited"]]]
+    changes: Mapping[str, Changes]
+    n: int
 
     def rows(self) -> list[list[str]]:
         """A row an attribute: how well it is read, what was asked, what came, and what else changed most."""
         rows = []
         for place, name in enumerate(self.found.names):
-            moved, classes = self.changes[name], self.found.classes[place]
-            came, unit = float(moved[name].mean()), float(self.found.units[place])
+            came, *others = self.changes[name].changes
+            classes, unit = self.found.classes[place], float(self.found.units[place])
             score = f"{'R²' if classes is None else 'AUC'} {self.quality[name]:.3f}"
-            told = f"{came:+.3g}, {came / unit:.0%} of it" if classes is None else f"{came:+.0%} seen as {classes[1]}"
-            asked = f"+{unit:.3g}" if classes is None else self.found.step(place)
-            rows.append([name, score, asked, told, self._other(name)])
+            if classes is None:
+                asked, told = f"+{unit:.3g}", f"{came.mean:+.3g}, {came.mean / unit:.0%} of it"
+            else:
+                asked, told = self.found.step(place), f"{came.mean:+.0%} seen as {classes[1]}"
+            rows.append([name, score, asked, told, _told(others[0]) if others else "nothing else is labelled"])
         return rows
 
     def html(self) -> str:
         """The table, and how to read it."""
-        first = self.found.names[0]
         said = (
-            f"How far an edit goes, and what it takes along, is measured: one step of each attribute was asked of "
-            f"{len(self.changes[first][first]):,} held-out images, and a "
-            "network that reads attributes off pixels, and knows nothing of codes, told what the images showed before "
-            "and after. It learned from training images with their labels; how well it reads held-out ones says how "
-            "far to trust it."
+            "How far an edit goes, and what it takes along, is measured: one step of each attribute was asked of "
+            f"{self.n:,} held-out images, and a network that reads attributes off pixels, and knows nothing of codes, "
+            "told what the images showed before and after. It learned from training images with their labels; how well "
+            "it reads held-out ones says how far to trust it. What else changed most is told by its change on average, "
+            "and by the mean size of an image's change, which counts what the network reads wrong."
         )
         caption = "What one step of each attribute changed, while the others were to stay."
         return paragraphs([said]) + table(caption, HEADS, self.rows())
-
-    def _other(self, name: str) -> str:
-        """The other attribute that changed most, by the mean size of its change as a share of its range."""
-        shares = {each: moved / self.ranges[each] for each, moved in self.changes[name].items() if each != name}
-        if not shares:
-            return "nothing else has a label"
-        most = max(shares, key=lambda each: float(np.abs(shares[each]).mean()))
-        return f"{most}: {shares[most].mean():+.1%} of its range on average, {np.abs(shares[most]).mean():.1%} in size"
 
 
 def edits_of(
@@ -92,7 +86,7 @@ def edits_of(
         return None
     found = best_told(directions)
     try:
-        ranges = {name: float(np.ptp(_values(name, coded.labels[name]))) for name in found.names}
+        known = {name: _values(name, coded.labels[name]) for name in found.names}
         read = Reader(images, {name: labels[name] for name in found.names})
         quality = read.quality(coded.images, coded.labels)
     except (DataError, KeyError):
@@ -101,8 +95,12 @@ def edits_of(
     before = read(coded.decode(codes))
     for name in found.names:
         after = read(coded.decode(codes + held(found, name, 1.0)))
-        changes[name] = {each: after[each] - before[each] for each in found.names}
-    return Edits(found, quality, ranges, changes)
+        changes[name] = what_changed(before, after, name, reference=known)
+    return Edits(found, quality, changes, len(codes))
+
+
+def _told(other: Change) -> str:
+    return f"{other.name}: {other.of_range:+.1%} of its range on average, {other.size:.2f} of its deviation in size"
 
 
 def _values(name: str, labels: Shaped[np.ndarray, " events"]) -> Shaped[np.ndarray, " labelled"]:
