@@ -161,7 +161,7 @@ def test_edit_table_tells_what_came_and_what_came_along():
     images = from_array(X, labels, "colours")
     model = landmass.ProbabilisticPCA(n_components=3).fit(images)
     few = images.take(np.arange(150))
-    edited = edits_of(Coded.of(model, few), directions(model.encode(images), labels), images.X, images.labels)
+    edited = edits_of(Coded.of(model, few), directions(model.encode(images), labels), images.X, images.labels, {})
     # The model is linear, and so are the colours.
     place = edited.found.names.index("red")
     assert edited.changes["red"]["red"].mean == pytest.approx(edited.found.units[place], rel=0.15)
@@ -170,7 +170,7 @@ def test_edit_table_tells_what_came_and_what_came_along():
     assert [row[0] for row in edited.rows()] == list(edited.found.names)
     assert all(other in row[4] for row, other in zip(edited.rows(), reversed(edited.found.names), strict=True))
     assert "seen as much" in edited.html()
-    assert edits_of(Coded.of(model, images.take(np.arange(10))), edited.found, images.X, images.labels) is None
+    assert edits_of(Coded.of(model, images.take(np.arange(10))), edited.found, images.X, images.labels, {}) is None
 
 
 def test_attributes_that_codes_do_not_tell_are_not_edited(by_hand):
@@ -277,5 +277,5 @@ class Several(ByHand):
 
 
 def test_members_with_codes_of_their_own_are_told(tmp_path):
-    told = latent_story.measure("several", Several(), None, None)
+    told = latent_story.measure("several", Several(), None, None, {})
     assert latent_story.section(told, tmp_path) == "<p>there are 2 members, each with codes of its own.</p>"

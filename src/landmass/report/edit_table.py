@@ -70,6 +70,7 @@ def edits_of(
     directions: Directions,
     images: UInt8[np.ndarray, "events height width channels"],
     labels: Mapping[str, Any],
+    readers: dict[frozenset[str], Reader],
 ) -> Edits | None:
     """Edit held-out images, and read what changed.
 
@@ -78,6 +79,7 @@ def edits_of(
         directions: which way leads to more of each attribute.
         images: that the reader learns from.
         labels: of these.
+        readers: of the same images, by what they read: those of other rungs, so that none is taught twice; is added to.
 
     Returns:
         None where codes tell nothing of any attribute, or labels are too few to read or to judge by.
@@ -87,7 +89,10 @@ def edits_of(
     found = best_told(directions)
     try:
         known = {name: _values(name, coded.labels[name]) for name in found.names}
-        read = Reader(images, {name: labels[name] for name in found.names})
+        asked = frozenset(found.names)
+        if asked not in readers:
+            readers[asked] = Reader(images, {name: labels[name] for name in found.names})
+        read = readers[asked]
         quality = read.quality(coded.images, coded.labels)
     except (DataError, KeyError):
         return None

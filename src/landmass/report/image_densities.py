@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from landmass.data.binary import drawn as events_drawn
 from landmass.evaluate.ledger import Ledger
+from landmass.evaluate.readers import Reader
 from landmass.ladder import Ladder
 from landmass.models.stack import Stack
 from landmass.report import latent_story, sections, verdict
@@ -55,7 +56,8 @@ def measure(ladder: Ladder) -> Seen:
     at_hand = hasattr(ladder, "test_")
     test, train = (ladder.test_, ladder.train_) if at_hand else (None, None)
     curves: dict[str, Curve | None] = {name: _curve(rung) for name, rung in rungs.items()}
-    found = [latent_story.measure(name, rung, test, train) for name, rung in rungs.items()]
+    readers: dict[frozenset[str], Reader] = {}
+    found = [latent_story.measure(name, rung, test, train, readers) for name, rung in rungs.items()]
     return Seen(
         ledger=ladder.ledger_,
         last=ladder.answering_,

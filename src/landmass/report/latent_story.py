@@ -11,6 +11,7 @@ from landmass.data.images import Images
 from landmass.errors import DataError, SettingError
 from landmass.estimator.latent import LatentEstimator
 from landmass.evaluate.nearest import Copying, copying
+from landmass.evaluate.readers import Reader
 from landmass.report import latents
 from landmass.report.codes import Coded, Few
 from landmass.report.edit_table import Edits, edits_of
@@ -54,7 +55,9 @@ class Latent:
     edited: Edits | None = None
 
 
-def measure(name: str, model: Any, test: Images | None, train: Images | None) -> Latent | str | None:
+def measure(
+    name: str, model: Any, test: Images | None, train: Images | None, readers: dict[frozenset[str], Reader]
+) -> Latent | str | None:
     """Measure what a page says of a rung's codes.
 
     Args:
@@ -62,6 +65,7 @@ def measure(name: str, model: Any, test: Images | None, train: Images | None) ->
         model: fitted.
         test: held-out images; None for a run read back without them.
         train: the images that it learned from; None likewise.
+        readers: of attributes, by what they read, which rungs of the same images share; is added to.
 
     Returns:
         What is measured; or why there is nothing to say, as a sentence; None for a rung without codes.
@@ -81,7 +85,7 @@ def measure(name: str, model: Any, test: Images | None, train: Images | None) ->
     copied = copying(fresh, coded.images[:DRAWN], events.X) if len(events) > 1 else None
     found = getattr(model, "directions_", None) or _directions(model, train)
     few = train.take(np.arange(min(len(train), MOST_LABELLED)))
-    edited = None if found is None else edits_of(coded, found, model._read_again(few).X, few.labels)
+    edited = None if found is None else edits_of(coded, found, model._read_again(few).X, few.labels, readers)
     return Latent(name, model, coded, False, fresh, events.X, copied, found, edited)
 
 
