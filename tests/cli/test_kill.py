@@ -56,8 +56,9 @@ def numbers(run: Path) -> dict[str, str]:
     ledger = json.loads((run / "ledger.json").read_text())
     for rung in ledger["rungs"]:
         del rung["seconds"]
-    weights = {str(p.relative_to(run)): hashlib.sha256(p.read_bytes()).hexdigest() for p in run.rglob("*.safetensors")}
-    return {**weights, "ledger": json.dumps(ledger)}
+    weights = [path for rung in (run / "rungs").glob("[!.]*") for path in rung.rglob("*.safetensors")]
+    hashes = {str(path.relative_to(run)): hashlib.sha256(path.read_bytes()).hexdigest() for path in weights}
+    return {**hashes, "ledger": json.dumps(ledger)}
 
 
 def check_all_checkpoints(run: Path) -> None:
@@ -94,7 +95,8 @@ def test_killed_fits_go_on_and_lose_nothing(begin, tmp_path, table_text, kills):
             check_all_checkpoints(run)
         else:
             assert process.exitcode == 0, process.log.read_text()
-        # A process may be killed when its run is complete.
+            assert not (run / "checkpoint").exists()
+        # A process may be killed when its run is complete, and then leaves what it would have swept away.
         if not (run / "manifest.json").exists():
             continue
         assert numbers(run) == whole
