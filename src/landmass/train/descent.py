@@ -1,6 +1,5 @@
 """Gradient descent: the learner that follows stochastic gradients of a loss, for several members side by side."""
 
-import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +20,9 @@ from landmass.train.learner import Learner
 from landmass.train.rows import Batch, Rows
 from landmass.train.watch import Watch, gradient_norms
 from landmass.types import Key, Scalar, Tree
+
+# Weights of as many numbers or more are updated on their own: to copy them into a row and out of it would cost more.
+LARGE = 1 << 16
 
 # Members whose batches hold fewer numbers than this take a step side by side, others one after the other: a batched
 # product of small matrices saves calls, one of large matrices is slower on a CPU than as many products.
@@ -74,11 +76,11 @@ def gradient(
         weights, rest = parted(models)
         leaves, structure = jax.tree.flatten(weights)
         form, count = Form(structure, tuple(leaf.shape[1:] for leaf in leaves)), len(leaves[0])
-        flat, moments = _first_moments(optimiser, form if in_shape else None, leaves)
+        packed, moments = _first_moments(optimiser, form, in_shape, weights)
         rate = on_device(np.full(count, learning_rate), np.float32)
         steps = on_device(np.full(count, max_steps), np.int32), on_device(np.zeros(count), np.int32)
         norms = None if watch is None else on_device(np.zeros((count, sum(each > 0 for each in watch.arrays))))
-        return Descent(rest, flat, flat, moments, rate, *steps, form, norms)
+        return Descent(rest, packed, packed, moments, rate, *steps, form, norms)
 
     arrays = None if watch is None else watch.arrays
     step = _GradientStep(loss, optimiser, batch_size, average, schedule, decay, in_shape, arrays)
@@ -88,14 +90,19 @@ def gradient(
 
 @eqx.filter_jit
 def _first_moments(
-    optimiser: optax.GradientTransformation, form: "Form | None", leaves: list[Array]
-) -> tuple[Array, Tree]:
-    flat = jnp.concatenate([leaf.reshape(len(leaf), -1) for leaf in leaves], axis=1)
-    return flat, eqx.filter_vmap(lambda one: optimiser.init(one if form is None else form.nest(one)))(flat)
+    optimiser: optax.GradientTransformation, form: "Form", in_shape: bool, weights: Tree
+) -> "tuple[Packed, Tree]":
+    packed = jax.vmap(form.pack)(weights)
+    return packed, eqx.filter_vmap(lambda one: optimiser.init(form.nest(one) if in_shape else one))(packed)
+
+
+Packed = tuple[Float[Array, "..."], ...]
+"""Weights as they are updated: the small ones in one row, an update of many small arrays would take as long as the
+gradient; then each of the large ones."""
 
 
 class Form(NamedTuple):
-    """How a model's weights lie in a row of numbers.
+    """How a model's weights lie where they are packed.
 
     Args:
         structure: the nest they are taken from.
@@ -105,27 +112,31 @@ class Form(NamedTuple):
     structure: Any
     shapes: tuple[tuple[int, ...], ...]
 
-    def nest(self, flat: Float[Array, " weights"]) -> Tree:
+    def nest(self, packed: Packed) -> Tree:
         """The nest of weights."""
-        ends = itertools.accumulate(math.prod(shape) for shape in self.shapes)
-        starts = itertools.pairwise([0, *ends])
-        leaves = [flat[a:b].reshape(shape) for (a, b), shape in zip(starts, self.shapes, strict=True)]
+        row, large, start, leaves = packed[0], iter(packed[1:]), 0, []
+        for shape in self.shapes:
+            size = math.prod(shape)
+            leaves.append(next(large) if size >= LARGE else row[start : start + size].reshape(shape))
+            start += 0 if size >= LARGE else size
         return jax.tree.unflatten(self.structure, leaves)
 
+    def pack(self, nest: Tree) -> Packed:
+        """The weights of a nest, or one number for each of them, as they are updated."""
+        leaves = jax.tree.leaves(nest)
+        small = [leaf.reshape(-1) for leaf in leaves if leaf.size < LARGE]
+        return jnp.concatenate([jnp.zeros(0, leaves[0].dtype), *small]), *(
+            leaf for leaf in leaves if leaf.size >= LARGE
+        )
+
     @property
-    def in_products(self) -> Float[np.ndarray, " weights"]:
+    def in_products(self) -> Packed:
         """Which weights stand in a product, and are no bias or scale: 1 for these, 0 for the others."""
-        return np.concatenate([np.full(math.prod(shape), len(shape) > 1, np.float32) for shape in self.shapes])
-
-
-def _flat(nest: Tree) -> Float[Array, " weights"]:
-    return jnp.concatenate([leaf.reshape(-1) for leaf in jax.tree.leaves(nest)])
+        return self.pack([jnp.full(shape, len(shape) > 1, jnp.float32) for shape in self.shapes])
 
 
 class Descent(eqx.Module):
     """State of a gradient learner; all arrays have a leading axis of members.
-
-    Weights lie in one row: an update of many small arrays would take as long as the gradient.
 
     Args:
         rest: the models without their weights, but with their running statistics.
@@ -140,8 +151,8 @@ class Descent(eqx.Module):
     """
 
     rest: Tree
-    weights: Float[Array, "*members weights"]
-    average: Float[Array, "*members weights"]
+    weights: Packed
+    average: Packed
     moments: Tree
     rate: Float[Array, "..."]
     max_steps: Integer[Array, "..."]
@@ -184,22 +195,23 @@ class _GradientStep:
             loss, after = self.loss(eqx.combine(weights, state.rest), batch, noise)
             return loss, parted(after)[1]
 
-        (loss, rest), slopes = eqx.filter_value_and_grad(objective, has_aux=True)(state.form.nest(state.weights))
-        slope, weights = (slopes, state.form.nest(state.weights)) if self.in_shape else (_flat(slopes), state.weights)
+        form, nest = state.form, state.form.nest(state.weights)
+        (loss, rest), slopes = eqx.filter_value_and_grad(objective, has_aux=True)(nest)
+        slope, weights = (slopes, nest) if self.in_shape else (form.pack(slopes), state.weights)
         # Optax multiplies its integer step count with floats.
         with jax.numpy_dtype_promotion("standard"):
             update, moments = cast(tuple[Any, Tree], self.optimiser.update(slope, state.moments, weights))
-        update = _flat(update) if self.in_shape else update
+        update = form.pack(update) if self.in_shape else update
         if self.decay:
-            update = update + self.decay * state.form.in_products * state.weights
+            update = jax.tree.map(lambda u, p, w: u + self.decay * p * w, update, form.in_products, state.weights)
         step, max_steps = state.steps.astype(loss.dtype), state.max_steps.astype(loss.dtype)
         rate = state.rate * _schedule(self.schedule, step, max_steps)
-        weights = state.weights - rate * update
+        weights = jax.tree.map(lambda w, u: w - rate * u, state.weights, update)
         # Early on the average is short, so that it is not of the random first weights.
         decay = jnp.minimum(self.average, step / (step + 10.0))
-        average = weights + decay * (state.average - weights)
+        average = jax.tree.map(lambda w, a: w + decay * (a - w), weights, state.average)
         norms = None if self.arrays is None else gradient_norms(jax.tree.leaves(slopes), self.arrays)
-        last = state.rate, state.max_steps, state.steps + 1, state.form, norms
+        last = state.rate, state.max_steps, state.steps + 1, form, norms
         return Descent(rest, weights, average, moments, *last), loss
 
 

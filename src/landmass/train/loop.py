@@ -262,18 +262,19 @@ def _advance(
     start: Array,
     stop: Array,
 ) -> tuple[Tree, Array, Array | None]:
-    """Take `chunk_steps` steps in one compiled program; those from `stop` on leave the state as it is."""
+    """Take the steps from `start` to `stop`, `chunk_steps` at most, in one compiled program."""
     arrays, rest = eqx.partition(state, eqx.is_array)
 
-    def take(arrays: Tree, number: Array) -> tuple[Tree, tuple[Array, Array | None]]:
-        def advance(arrays: Tree) -> tuple[Tree, Array]:
-            fresh, loss = step(eqx.combine(arrays, rest), rows, jax.random.fold_in(key, number))
-            return eqx.filter(fresh, eqx.is_array), jnp.mean(loss)
+    def take(place: Array, reached: tuple[Tree, Array, Array | None]) -> tuple[Tree, Array, Array | None]:
+        arrays, losses, seen = reached
+        fresh, loss = step(eqx.combine(arrays, rest), rows, jax.random.fold_in(key, start + place))
+        losses = losses.at[place].set(jnp.mean(loss))
+        seen = None if norms is None or seen is None else seen.at[place].set(norms(fresh))
+        return eqx.filter(fresh, eqx.is_array), losses, seen
 
-        arrays, loss = jax.lax.cond(number < stop, advance, lambda arrays: (arrays, jnp.zeros(())), arrays)
-        return arrays, (loss, None if norms is None else norms(eqx.combine(arrays, rest)))
-
-    arrays, (losses, seen) = jax.lax.scan(take, arrays, start + jnp.arange(chunk_steps))
+    # A loop that ends where it is told copies no state, as a branch for steps that are left out would.
+    first = None if norms is None else jnp.zeros((chunk_steps, *jax.eval_shape(norms, state).shape))
+    arrays, losses, seen = jax.lax.fori_loop(0, stop - start, take, (arrays, jnp.zeros(chunk_steps), first))
     return eqx.combine(arrays, rest), losses, seen
 
 
