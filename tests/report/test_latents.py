@@ -29,8 +29,10 @@ def texts(figure):
 @pytest.fixture(scope="module")
 def ladder():
     images = landmass.cylinders(240, size=16)
-    wide = np.where(images.labels["radius"] > 0.4, "wide", "narrow")
-    images = from_array(images.X, {**images.labels, "kind": wide, "colour": np.full(240, "grey")}, "cylinders")
+    radius, height = images.labels["radius"], images.labels["height"]
+    wide = np.where(radius / height > np.median(radius / height), "wide", "narrow")
+    labels = {**images.labels, "kind": wide, "breadth": 2.0 * radius, "colour": np.full(240, "grey")}
+    images = from_array(images.X, labels, "cylinders")
     vae = landmass.VAE(latents=2, **SMALL)
     return landmass.Ladder(["uniform_box", landmass.ProbabilisticPCA(n_components=3), vae], random_state=0).fit(images)
 
@@ -230,6 +232,10 @@ def test_page_lists_directions_of_numbers_and_of_two_classes(ladder, page):
     for name in ("radius", "height", "kind"):
         assert re.search(rf'<th scope="row">{name}</th><td>(R²|AUC) [\d.−-]+</td>', page[0])
     assert "half from narrow to wide" in page[0] and '<th scope="row">colour</th>' not in page[0]
+    assert re.search(
+        "The codes tell .breadth. as one with .radius.: neither can be held", page[0].replace("&#x27;", "'")
+    )
+    assert '<th scope="row">breadth</th>' not in page[0]
 
 
 def test_page_says_what_a_bound_is(page):

@@ -45,6 +45,24 @@ def test_step_is_the_covariance_times_the_probe_by_one_standard_deviation():
     assert found.cloud.lengths(found.matrix) == pytest.approx(1.0 / np.sqrt(SHARES), rel=1e-4)
 
 
+def test_attributes_that_the_codes_tell_as_one_are_named():
+    z, noise = with_covariance(np.eye(4), 500)
+    labels = {
+        "smile": z[:, 0],
+        # What is told of it correlates with the smile by 1 / sqrt(1 + 0.3²) = 0.96; the next by 0.6.
+        "grin": z[:, 0] + 0.3 * z[:, 1] + 0.3 * noise[:, 2],
+        "width": 0.6 * z[:, 0] + 0.8 * z[:, 2],
+        "frown": -z[:, 0] + 0.5 * noise[:, 0],
+        "hat": noise[:, 1],
+    }
+    found = directions(z, labels)
+    assert found.doubles == {"grin": "smile", "frown": "smile"}
+    assert "The codes tell 'frown' as one with 'smile': neither can be held" in str(found)
+    assert found.only("grin", "width").doubles == {}
+    assert {found.names[place] for place in found.best} == {"smile", "grin", "width", "frown"}
+    assert found.names[found.best[-1]] == "frown"
+
+
 def test_step_in_plain_latents_is_the_shortest_there_and_longer_in_the_codes():
     found, plain = directions(CODES, LABELS), directions(CODES, LABELS, metric="latents")
     assert plain.matrix == pytest.approx(SLOPES * (SDS / (SLOPES**2).sum(axis=1))[:, None], rel=1e-4)
@@ -122,7 +140,9 @@ def test_attribute_that_codes_do_not_tell_is_said_to_be_chance():
 
 def test_table_tells_how_long_a_step_is_alone_and_with_others_held():
     found = directions(CODES, {**LABELS, "hat": np.where(LABELS["smile"] > 0, "yes", "no")})
-    lines = str(found).splitlines()
+    lines = [
+        line for line in str(found).splitlines() if not line.startswith("The codes tell 'hat' as one with 'smile'")
+    ]
     assert lines[0].split("  ")[0] == "attribute"
     assert lines[-1].split()[0] == "hat"
     assert "half from no to yes" in lines[-1]

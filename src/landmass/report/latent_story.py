@@ -270,7 +270,7 @@ def _nearest(m: Latent, theme: Theme) -> Figure | None:
 
 
 def directed(found: Directions) -> list[str]:
-    """How to read the table of directions, and which are chance."""
+    """How to read the table of directions, which are chance, and which are one with another."""
     return [
         "The images came with labels. From the codes of training images a straight line was learned for each of them: "
         "which way, and how far, to move a code so that its image has more of the attribute. Held out says how well "
@@ -279,11 +279,12 @@ def directed(found: Directions) -> list[str]:
         "class to the other; is long tells its length in standard deviations of the codes, also while the others are "
         "held where they are.",
         *found.doubts,
+        *(["Only the one of them that is told best is followed here."] if found.doubles else []),
     ]
 
 
 def _table(found: Directions) -> str:
-    heads, *rows = found.rows()
+    heads, *rows = found.only(*[name for name in found.names if name not in found.doubles]).rows()
     return table("Attributes, and the steps of the code that change them.", list(heads), [list(row) for row in rows])
 
 

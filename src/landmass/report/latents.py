@@ -254,10 +254,9 @@ def edits(model: LatentEstimator, images: Any, directions: Directions, theme: Th
 
 
 def best_told(directions: Directions) -> Directions:
-    """The six attributes that codes tell best: to hold what they do not tell would lead anywhere."""
-    sure = [2 * q - 1 if c else q for q, c in zip(directions.quality, directions.classes, strict=True)]
-    best = [place for place in np.argsort(-np.array(sure), kind="stable").tolist() if directions.told[place]]
-    return directions.only(*(directions.names[place] for place in best[:MOST_EDITED]))
+    """The six attributes that codes tell best: to hold what they do not tell, or tell as one, would lead anywhere."""
+    best = [directions.names[place] for place in directions.best]
+    return directions.only(*[name for name in best if name not in directions.doubles][:MOST_EDITED])
 
 
 def held(found: Directions, name: str, steps: float) -> Code:

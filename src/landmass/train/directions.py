@@ -26,6 +26,10 @@ FOLDS = 5
 # Held-out R² and area under the ROC curve below which codes tell next to nothing of an attribute.
 POOR = {"R²": 0.05, "AUC": 0.6}
 
+# Attributes whose predicted values correlate by more than this are one to the codes: to hold one while the other moves
+# takes more than twice the way.
+ALIKE = 0.9
+
 
 @dataclass(frozen=True, eq=False)
 class Directions:
@@ -144,12 +148,36 @@ class Directions:
 
     @property
     def doubts(self) -> list[str]:
-        """A sentence for each attribute that the codes tell next to nothing of."""
-        return [
+        """A sentence for each attribute that the codes tell next to nothing of, or as one with another."""
+        blind = [
             f"The codes tell next to nothing of {name!r} ({_score(classes)} {quality:.2f}): its direction is chance."
             for name, classes, quality, told in zip(self.names, self.classes, self.quality, self.told, strict=True)
             if not told
         ]
+        return blind + [
+            f"The codes tell {name!r} as one with {other!r}: neither can be held while the other changes."
+            for name, other in self.doubles.items()
+        ]
+
+    @property
+    def doubles(self) -> dict[str, str]:
+        """Attributes that the codes tell as one with another, which they tell as well or better, and that other."""
+        agree = self.weights @ self.cloud.covariance @ self.weights.T
+        alike = np.abs(agree) / np.sqrt(np.outer(np.diag(agree), np.diag(agree)))
+        found, single = {}, []
+        for place in self.best:
+            same = next((other for other in single if alike[place, other] > ALIKE), None)
+            if same is None:
+                single.append(place)
+            else:
+                found[self.names[place]] = self.names[same]
+        return found
+
+    @property
+    def best(self) -> list[int]:
+        """Places of the attributes that the codes tell something of, the best told first."""
+        sure = [2 * q - 1 if c else q for q, c in zip(self.quality, self.classes, strict=True)]
+        return [place for place in np.argsort(-np.array(sure), kind="stable").tolist() if self.told[place]]
 
     @property
     def told(self) -> tuple[bool, ...]:
