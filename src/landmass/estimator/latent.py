@@ -221,14 +221,14 @@ class LatentEstimator(LearnedEstimator, ABC):
         return in_blocks(_means, self._one(), codes.astype(np.float32), at_once=AT_ONCE)
 
     def _one(self) -> Any:
-        """The only member."""
+        """The only member, with an axis of one before all others: to take that off takes longer than to ask."""
         models = self.model_.components
         if len(self.model_.log_weights) > 1:
             raise SettingError(
                 f"{type(self).__name__} has {len(self.model_.log_weights)} members, each with codes of its own; fit it "
                 "with members=1 to encode and decode"
             )
-        return jax.tree.map(lambda leaf: leaf[0], models)
+        return models
 
 
 def between(
@@ -266,9 +266,9 @@ def has_direction(values: np.ndarray) -> bool:
 
 
 def _posterior(model: Any, x: Array) -> Float[Array, "events 2 latents"]:
-    q = model.posterior(x)
+    q = jax.tree.map(lambda leaf: leaf[0], model).posterior(x)
     return jnp.stack([q.mean, jnp.exp(q.log_scale)], axis=1)
 
 
 def _means(model: Any, z: Array) -> Array:
-    return model.means(z)
+    return jax.tree.map(lambda leaf: leaf[0], model).means(z)
