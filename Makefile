@@ -1,6 +1,6 @@
 # Set-up and checks. Needs Python 3.11 to 3.13 and make; `make check` also needs Node.
 .DEFAULT_GOAL := help
-.PHONY: help hello test test-slow check bench lock clean
+.PHONY: help hello test test-slow lessons check bench lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -21,12 +21,16 @@ hello: $(VENV)/run.stamp ## install landmass into .venv and solve the land puzzl
 TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # The suite compiles more than it computes, and most programs run once. `make test-slow` compiles as users do.
-test: export XLA_FLAGS := --xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes=true $(XLA_FLAGS)
+test: export XLA_FLAGS := --xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes=true \
+	--xla_cpu_parallel_codegen_split_count=1 $(XLA_FLAGS)
 test: $(VENV)/dev.stamp ## run the tests (PYTEST="-k box" passes options on)
 	@$(BIN)/python -m pytest $(TWO) $(PYTEST)
 
 test-slow: $(VENV)/dev.stamp ## run the long tests
 	@$(BIN)/python -m pytest -m slow $(TWO) $(PYTEST)
+
+lessons: $(VENV)/dev.stamp ## run the lessons at small size
+	@$(BIN)/python -m pytest -m lesson $(PYTEST)
 
 check: $(VENV)/dev.stamp $(PYRIGHT) ## check format, lint, types, layers, locks and files
 	@failed=; \

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.lesson
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 LESSONS = sorted(path.stem for path in EXAMPLES.glob("[a-z]*.py"))
 
