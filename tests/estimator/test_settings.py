@@ -1,11 +1,12 @@
-"""Settings survive saving, whatever kind of number or sequence they were given as."""
+"""Settings of a wrong kind are refused; others survive saving, whatever kind of number or sequence they were."""
 
 import numpy as np
 import pytest
 from sklearn.base import clone
 
 import landmass
-from landmass import Gaussian, KernelDensity, NeuralClassifier, NeuralRegressor, SettingError, Stack, UniformBox
+from landmass import VAE, Gaussian, KernelDensity, NeuralClassifier, NeuralRegressor, SettingError, Stack, UniformBox
+from landmass.catalog import CONDITIONALS, FAMILIES, family
 from landmass.nn.base import Layer
 from landmass.nn.layers import Activation, Dense
 from landmass.nn.network import Residual
@@ -95,3 +96,43 @@ def test_setting_that_no_file_can_hold_is_named(settings, told, tmp_path):
     with pytest.raises(SettingError, match=told):
         model.save(tmp_path / "model")
     assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(
+    "model, settings, told",
+    [
+        (VAE(), {"prior": "gaussian"}, "VAE: prior must be 'normal' or 'uniform' or 'mixture', got 'gaussian'"),
+        (VAE(), {"scales": "shared"}, "VAE: scales must be 'each' or 'one', got 'shared'"),
+        (VAE(), {"architecture": [Dense(3)]}, "VAE: architecture must be 'linear' or 'mlp' or 'cnn', got [Dense("),
+        (VAE(), {"latents": 2.5}, "VAE: latents must be a whole number, got 2.5"),
+        (VAE(), {"batch_norm": "yes"}, "VAE: batch_norm must be true or false, got 'yes'"),
+        (VAE(), {"schedule": "cos"}, "VAE: schedule must be 'cosine' or 'linear' or 'constant', got 'cos'"),
+        (NeuralClassifier(), {"optimiser": "adamax"}, "NeuralClassifier: optimiser must be 'sgd' or 'momentum' or "),
+        (NeuralRegressor(), {"activation": "swish"}, "NeuralRegressor: activation must be 'linear' or 'relu' or "),
+        (NeuralRegressor(), {"augment": "flip"}, "NeuralRegressor: augment must be a list, each 'flip' or "),
+        (Gaussian(), {"shrinkage": "0.1"}, "Gaussian: shrinkage must be a number, got '0.1'"),
+        (UniformBox(), {"margin": [0.1]}, "UniformBox: margin must be a number or none, got [0.1]"),
+        (KernelDensity(), {"random_state": "0"}, "KernelDensity: random_state must be a whole number or none, got '0'"),
+        (Stack(), {"estimators": {"box": 3}}, "Stack: estimators must be "),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_setting_of_another_kind_is_refused_before_any_work(model, settings, told):
+    with pytest.raises(SettingError) as raised:
+        model.set_params(**settings).fit(TABLE, CLASS)
+    assert str(raised.value).startswith(told)
+
+
+@pytest.mark.parametrize("name", [*FAMILIES, *CONDITIONALS])
+def test_every_family_refuses_a_setting_of_another_kind(name):
+    fresh = family(name)()
+    for setting in fresh.get_params(deep=False):
+        with pytest.raises(SettingError, match=f"^{type(fresh).__name__}: {setting} must be .*, got "):
+            clone(fresh).set_params(**{setting: object}).check_settings()
+
+
+def test_settings_may_be_numbers_of_numpy_random_generators_and_layers_of_ones_own():
+    VAE().set_params(latents=np.int64(2), beta=np.float32(2.0), prior=np.str_("normal")).check_settings()
+    VAE().set_params(batch_norm=np.True_, beta=2, random_state=np.random.RandomState(0)).check_settings()
+    KernelDensity().set_params(bandwidth=np.array([0.3, 0.4])).check_settings()
+    NeuralClassifier().set_params(architecture=[Doubled(), Dense(2)]).check_settings()

@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import numpy as np
 import pytest
 from scipy import stats
@@ -51,6 +52,14 @@ def test_bound_of_a_linear_model_rises_to_its_density_from_below(linear):
         gaps.append(gap.mean())
     assert gaps == sorted(gaps, reverse=True)
     assert gaps[-1] < 0.1 * gaps[0]
+
+
+@pytest.mark.parametrize("draws", [0, 2.5, "9"])
+def test_bound_needs_a_whole_number_of_draws(linear, draws, monkeypatch):
+    # The tests' type checker would speak first.
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    with pytest.raises(SettingError, match=f"draws must be a whole number from 1, got {draws!r}"):
+        linear[0].bound(rows(3), draws)
 
 
 def test_training_reaches_the_density_of_the_data():

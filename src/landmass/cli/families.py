@@ -8,7 +8,8 @@ from textwrap import fill
 import typer
 
 from landmass.catalog import CONDITIONALS, FAMILIES, KNOWN, OF_IMAGES, USUAL, WITHOUT_LIKELIHOOD, family, name_of
-from landmass.cli.settings import Setting, settings_of, spell
+from landmass.cli.settings import Setting, settings_of
+from landmass.estimator.settings import spell
 from landmass.models.stack import Stack
 
 

@@ -5,19 +5,16 @@ import dataclasses
 import inspect
 import json
 import re
-import types
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 import msgspec
 
 from landmass.catalog import CONDITIONALS, FAMILIES, KNOWN, OF_IMAGES, USUAL, family, name_of
 from landmass.cli.console import suggest
 from landmass.errors import SettingError
+from landmass.estimator.settings import spell
 from landmass.models.stack import Stack
-from landmass.nn.network import AnyLayer
-
-WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", types.NoneType: "none"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,25 +89,6 @@ def settings_of(cls: type) -> list[Setting]:
     fields = dataclasses.fields(cls)  # pyright: ignore[reportArgumentType]
     own = sorted(fields, key=lambda field: field.name not in vars(cls).get("__annotations__", {}))
     return [Setting(field.name, kinds[field.name], field.default, docs.get(field.name, "")) for field in own]
-
-
-def spell(kind: Any) -> str:
-    """A type in words.
-
-    Args:
-        kind: an annotation.
-    """
-    if kind == AnyLayer:
-        return "a layer of landmass.nn"
-    if get_origin(kind) in (Union, types.UnionType):
-        return " or ".join(spell(part) for part in get_args(kind))
-    if get_origin(kind) is Literal:
-        return " or ".join(repr(choice) for choice in get_args(kind))
-    if get_origin(kind) in (tuple, Sequence):
-        return "a list, each " + spell(get_args(kind)[0])
-    if get_origin(kind) is Mapping:
-        return "a number for each, by name"
-    return WORDS.get(kind, str(kind).replace("landmass.estimator.density.", ""))
 
 
 def names_of(families: str | None) -> list[str]:

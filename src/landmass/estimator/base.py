@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Self, cast, get_type_hints
+from typing import Any, Self, cast
 
 import msgspec
 import numpy as np
@@ -18,6 +18,7 @@ from landmass.data.images import Images
 from landmass.data.tables import arrow_container
 from landmass.errors import SettingError, StoreError
 from landmass.estimator.manifest import Golden, Manifest, environment
+from landmass.estimator.settings import check_kinds, kept_settings
 from landmass.store import new_folder, write_json
 from landmass.types import LogDensities
 
@@ -46,17 +47,26 @@ class Estimator(BaseEstimator, ABC):
         scores = [score if np.isfinite(score) else None for score in self._golden_scores(events).tolist()]
         golden = [Golden(event, score) for event, score in zip(events.tolist(), scores, strict=True)]
         model = msgspec.Raw(msgspec.json.encode(self._save(folder)))
-        told = type(self).__name__, _settings(self), self.data_.schema, self.data_.name, model, golden, environment()
+        told = (
+            type(self).__name__,
+            kept_settings(self),
+            self.data_.schema,
+            self.data_.name,
+            model,
+            golden,
+            environment(),
+        )
         lists = tuple(name for name, value in self.get_params(deep=False).items() if isinstance(value, list))
         manifest = Manifest(*told, lists=lists)
         write_json(folder / "manifest.json", manifest)
 
     def check_settings(self) -> None:
-        """Refuse settings out of range; families extend it.
+        """Refuse settings of another kind, or out of range; families extend it.
 
         Raises:
             SettingError: names the family, the setting, the value, and what is needed.
         """
+        check_kinds(self)
 
     def check_for(self, part: Any) -> None:
         """Refuse settings that do not fit the events to learn from, before any time is spent.
@@ -171,7 +181,7 @@ class Estimator(BaseEstimator, ABC):
         return hasattr(self, "data_") and (hasattr(self, "model_") or hasattr(self, "parts_"))
 
 
-def require(estimator: BaseEstimator, setting: str, holds: bool, needed: str) -> None:
+def require(estimator: BaseEstimator, setting: str, holds: bool | np.bool_, needed: str) -> None:
     """Refuse a setting that is out of range.
 
     Raises:
@@ -189,33 +199,3 @@ def _nothing(manifest: Manifest) -> Dataset | Images:
         binary = "yes" if schema.image.levels == 2 else "no"
         return Images(np.empty((0, *schema.image.shape), np.uint8), name=manifest.data, binary=binary)
     return Dataset(np.empty((0, len(schema.columns))), schema, manifest.data, arrow_container)
-
-
-def _settings(estimator: Estimator) -> dict[str, Any]:
-    """An estimator's fields as JSON can hold them; in place of a random generator stands null.
-
-    Raises:
-        SettingError: a field is nothing that can be read back.
-    """
-    kinds, kept = get_type_hints(type(estimator)), {}
-    for name, value in estimator.get_params(deep=False).items():
-        try:
-            kept[name] = _plain(value)
-            msgspec.convert(kept[name], kinds[name])
-        except (TypeError, msgspec.ValidationError) as error:
-            raise SettingError(
-                f"{type(estimator).__name__}: {name}={value!r} cannot be kept in a file: {error}; set_params({name}=…) "
-                "to what can be, and save again"
-            ) from error
-    return kept
-
-
-def _plain(value: Any) -> Any:
-    """A setting without NumPy's types and without estimators; keys become words, which is all that JSON has."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items() if not isinstance(each, Estimator)}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    return None if isinstance(value, np.random.RandomState) else msgspec.to_builtins(value)

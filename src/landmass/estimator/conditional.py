@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self, cast, get_args
+from typing import Any, Literal, Self, cast
 
 import jax
 import msgspec
@@ -363,8 +363,6 @@ class ConditionalEstimator(Estimator, ABC):
             fits = bool(or_none) if value is None else 1 <= value <= most
             require(self, name, fits, f"{or_none}between 1 and {most}")
         require(self, "waves", self.waves is None or 0 <= self.waves <= 1000, "None or between 0 and 1000")
-        known = all(each in get_args(Change) for each in self.augment or ())
-        require(self, "augment", known, f"None, or of {get_args(Change)}")
         require(self, "learning_rate", self.learning_rate is None or self.learning_rate > 0.0, "None or above 0")
         require(self, "dropout", 0.0 <= self.dropout < 1.0, "from 0 to less than 1")
         require(self, "weight_decay", self.weight_decay is None or self.weight_decay >= 0.0, "None or at least 0")

@@ -206,6 +206,7 @@ class SelectingEstimator(LearnedEstimator, ABC):
     random_state: int | None = None
 
     def check_settings(self) -> None:
+        super().check_settings()
         require(self, "validation_fraction", 0.0 < self.validation_fraction < 1.0, "between 0 and 1")
 
 

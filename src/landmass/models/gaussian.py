@@ -65,6 +65,7 @@ class Gaussian(WeighsEvents, LearnedEstimator):
         return columns + columns * (columns + 1) // 2
 
     def check_settings(self) -> None:
+        super().check_settings()
         require(self, "shrinkage", 0.0 <= self.shrinkage <= 1.0, "between 0 and 1")
 
     def _check_independent(self, z: Coordinates) -> None:

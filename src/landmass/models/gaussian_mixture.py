@@ -155,7 +155,6 @@ class GaussianMixture(WeighsEvents, SelectingEstimator):
     def check_settings(self) -> None:
         super().check_settings()
         require(self, "n_components", self.n_components is None or self.n_components >= 1, "None or at least 1")
-        require(self, "covariance_type", self.covariance_type in ("full", "diag"), "'full' or 'diag'")
         require(self, "max_iter", self.max_iter >= 1, "at least 1")
         require(self, "prior_strength", self.prior_strength >= 0.0, "at least 0")
 

@@ -178,7 +178,6 @@ class ProbabilisticPCA(WeighsEvents, LatentEstimator, SelectingEstimator):
     def check_settings(self) -> None:
         super().check_settings()
         require(self, "n_components", self.n_components is None or self.n_components >= 0, "None or at least 0")
-        require(self, "method", self.method in ("closed_form", "em"), "'closed_form' or 'em'")
         require(self, "max_iter", self.max_iter >= 1, "at least 1")
 
     def _check_space(self, space: Any) -> None:

@@ -165,6 +165,7 @@ class Stack(DensityEstimator):
             raise StoreError(f"{folder}: the parts' columns are not the manifest's")
 
     def check_settings(self) -> None:
+        super().check_settings()
         require(self, "validation_fraction", 0.0 < self.validation_fraction < 1.0, "between 0 and 1")
 
 

@@ -45,4 +45,5 @@ class UniformBox(WeighsEvents, LearnedEstimator):
         return {"low": corners[0], "high": corners[1]}
 
     def check_settings(self) -> None:
+        super().check_settings()
         require(self, "margin", self.margin is None or 0.0 <= self.margin <= 1e4, "None or from 0 to 10000")

@@ -273,12 +273,15 @@ class VAE(CoderEstimator):
 
         Returns:
             The bound of each event, in nats, in the units of the data, and its standard error (NaN of a single draw).
+
+        Raises:
+            SettingError: so many cannot be drawn.
         """
         check_is_fitted(self)
-        if draws < 1:
-            raise SettingError(f"draws must be at least 1, got {draws}")
+        if not isinstance(draws, int | np.integer) or draws < 1:
+            raise SettingError(f"draws must be a whole number from 1, got {draws!r}")
         Z, log_det = self.space_.forward(self._read_again(X).X)
-        values, errors = bound(self.model_, Z, draws)
+        values, errors = bound(self.model_, Z, int(draws))
         return values + log_det, errors
 
     @property
