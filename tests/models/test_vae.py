@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import jaxtyping
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 import landmass
 from landmass import VAE, DataError, Ladder, SettingError
@@ -164,6 +164,46 @@ def test_total_correlation_tells_dependent_codes_from_independent_ones():
     bound = np.column_stack([free[:, 0], free[:, 0]])
     told = [float(total_correlation(Posterior(jnp.asarray(m), width), jnp.asarray(m))) for m in (free, bound)]
     assert told[1] > told[0] + 1.0
+
+
+def drawn_total_correlation(mean, scale, rng):
+    """What `total_correlation` says of a draw of codes, by SciPy."""
+    z = mean + scale * rng.standard_normal(mean.shape)
+    each = stats.norm(mean[None], scale[None]).logpdf(z[:, None])
+    return (special.logsumexp(each.sum(-1), axis=1) - special.logsumexp(each, axis=1).sum(-1)).mean()
+
+
+@pytest.mark.parametrize("n", [20, 150])
+@pytest.mark.parametrize("settings", [{"beta": 4.0}, {"capacity": 2.0, "beta": 3.0}, {"total_correlation": 5.0}])
+def test_validation_score_is_that_of_the_held_out_events_alone(linear, settings, n):
+    model, _ = linear
+    # Events of which a row of zeros tells nothing.
+    z = (model.space_.forward(rows(n, seed=4))[0] + [3.0, 0.0, -2.0]).astype(np.float32)
+    objective, plain = (VAE(**each)._objective(100, False) for each in (settings, {"beta": 0.0}))
+
+    def penalty_of(z, weight):
+        """What is taken off the log-probabilities, whose noise is the same."""
+        return plain.score(model.model_, z, weight) - objective.score(model.model_, z, weight)
+
+    def told_of(z):
+        """The same by closed form, and how far off it may be; the estimate of a total correlation by other draws."""
+        mean, scale = (np.asarray(each, float) for each in model._posterior(z))
+        distance = (0.5 * (mean**2 + scale**2 - 1.0) - np.log(scale)).sum(1).mean()
+        weighed = objective.beta * abs(distance - (objective.capacity or 0.0))
+        if not objective.total_correlation:
+            return weighed, 1e-4 * weighed
+        draws = [objective.total_correlation * drawn_total_correlation(mean, scale, rng) for _ in range(100)]
+        return weighed + np.mean(draws), 5.0 * np.std(draws)
+
+    rng, once = np.random.default_rng(1), np.ones(n)
+    expected, error = told_of(z)
+    assert penalty_of(z, once) == pytest.approx(expected, abs=error)
+    # Rows of zeros beside them would be noticed.
+    padded = np.concatenate([z, np.zeros((128 - n % 128, 3), np.float32)])
+    assert abs(told_of(padded)[0] - expected) > 2.0 * error
+    if not objective.total_correlation:
+        counted = (np.arange(len(padded)) < n).astype(float)
+        assert penalty_of(padded, counted) == pytest.approx(expected, abs=error)
 
 
 def test_pixels_are_white_as_often_as_grey_says():

@@ -107,7 +107,7 @@ class CoderEstimator(LatentEstimator, SelectingEstimator, ABC):
 
     @abstractmethod
     def _score_of(self, objective: Any) -> Score | None:
-        """What validation compares; None compares log-densities."""
+        """What validation compares; None compares mean log-densities."""
 
     def _learner(self, space: Any, z: Coordinates) -> Learner:
         steps = self.max_steps or int(np.clip(2 * z.n**0.75, LEAST_STEPS, MOST_STEPS))

@@ -141,7 +141,7 @@ class AutoEncoder(CoderEstimator):
         return -self._log_prob(self._read_again(X).X)
 
     def _score_of(self, objective: Loss) -> Score:
-        return scores
+        return mean_score
 
     def _fit(self, train: Any, validation: Any, listen: Listener, checkpoint: Checkpoint) -> None:
         super()._fit(train, validation, listen, checkpoint)
@@ -171,6 +171,11 @@ class AutoEncoder(CoderEstimator):
 def scores(model: Any, Z: np.ndarray) -> LogDensities:
     """Minus the error of each event."""
     return -in_blocks(_errors, model, Z).astype(np.float64)
+
+
+def mean_score(model: Any, Z: np.ndarray, weight: Float[np.ndarray, " events"]) -> float:
+    """Minus the mean error: what validation compares."""
+    return float(np.average(scores(model, Z), weights=weight))
 
 
 def _errors(model: Any, x: Parts) -> Float[Array, " events"]:

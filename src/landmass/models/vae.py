@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from msgspec.structs import replace
 from sklearn.utils.validation import check_is_fitted
 
+from landmass.arrays import on_device
 from landmass.core.bounds import BoundMixture, bound
 from landmass.core.capabilities import AbstractBound, AbstractLatent, Context
 from landmass.core.distributions import LOG_2PI
@@ -35,6 +36,9 @@ REACH, LAST = math.sqrt(3.0), 0.999
 # Places and weights by which a function of a standard normal number is averaged (Gauss and Hermite).
 PLACES, WEIGHTS = (each.astype(np.float32) for each in np.polynomial.hermite_e.hermegauss(24))
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
+
+# The most held-out events by which validation tells what the latents tell of each other: each is compared with each.
+FEW = 512
 
 
 class Bells(eqx.Module):
@@ -180,45 +184,53 @@ class Objective:
         e = jax.random.normal(noise, q.mean.shape)
         z = q.at(e)
         numbers, coder = coder.train_numbers(z, write)
-        told = q, z, model.distances(q, e, z)
-        loss = self.penalty(*told, model.steps.numbers) - coder.log_probs(numbers, x).mean()
+        penalty = self.penalty(model.distances(q, e, z).mean(), q, z, model.steps.numbers)
+        loss = penalty - coder.log_probs(numbers, x).mean()
         return loss, LatentVariable(coder, model.prior, Running(model.steps.numbers + 1.0), model.uniform)
 
-    def penalty(self, q: Posterior, z: Codes, distances: Float[Array, " events"], passed: Scalar | float) -> Scalar:
-        """What is added to the error of a batch after so many steps."""
+    def penalty(self, distance: Scalar | float, q: Posterior, z: Codes, passed: Scalar | float) -> Scalar:
+        """What is added to the error of a batch after so many steps.
+
+        Args:
+            distance: mean distance of the posteriors from the prior.
+            q: the posteriors.
+            z: a code drawn from each.
+            passed: how many steps.
+        """
         if self.capacity is None:
-            weighed = self.beta * jnp.minimum((passed + 1.0) / max(self.warm_up, 1.0), 1.0) * distances.mean()
+            weighed = self.beta * jnp.minimum((passed + 1.0) / max(self.warm_up, 1.0), 1.0) * distance
         else:
             target = self.capacity * jnp.minimum(2.0 * passed / self.max_steps, 1.0)
-            weighed = self.beta * jnp.abs(distances.mean() - target)
+            weighed = self.beta * jnp.abs(distance - target)
         return weighed + (self.total_correlation * total_correlation(q, z) if self.total_correlation else 0.0)
 
-    def score(self, model: BoundMixture, Z: np.ndarray) -> LogDensities:
+    def score(self, model: BoundMixture, Z: np.ndarray, weight: Float[np.ndarray, " events"]) -> float:
         """What validation compares where that is no bound: minus what training lowers in its last step."""
-        return in_blocks(LastLosses(self), model, Z).astype(np.float64)
+        noise = np.random.default_rng(0).standard_normal((len(Z), model.components.n_latents), np.float32)
+        found = in_blocks(_told, model, Z, noise)
+        few = np.linspace(0, len(Z) - 1, min(len(Z), FEW)).astype(int)
+        scores = []
+        # The penalty is of all events together: on the host, where there is no padding among them.
+        for log_prob, distance, *q in found.transpose(1, 2, 0):
+            guess = Posterior(*(on_device(each[:, few].T) for each in np.split(np.array(q), 2)))
+            mean = float(np.average(distance.astype(np.float64), weights=weight))
+            penalty = self.penalty(mean, guess, guess.at(on_device(noise[few])), float(self.max_steps))
+            scores.append(np.average(log_prob.astype(np.float64), weights=weight) - float(penalty))
+        return float(np.mean(scores))
 
 
-@dataclass(frozen=True)
-class LastLosses:
-    """Of some events minus their own errors, and the penalty of all, in the last step; compiled once an objective.
+def _told(model: BoundMixture, x: Parts, e: Float[Array, "events latents"]) -> Float[Array, "events members numbers"]:
+    """Each event's log-probability under each member, its posterior's distance from the prior, and that posterior."""
 
-    Args:
-        objective: what training lowers.
-    """
-
-    objective: Objective
-
-    def __call__(self, model: BoundMixture, x: Parts) -> Float[Array, " events"]:
-        return eqx.filter_vmap(lambda part: self._of(part, x))(model.components).mean(0)
-
-    def _of(self, part: LatentVariable, x: Parts) -> Float[Array, " events"]:
+    def of(part: LatentVariable) -> Float[Array, "events numbers"]:
         q = part.guess(x)
-        e = jax.random.normal(jax.random.key(0), q.mean.shape)
         z = q.at(e)
-        penalty = self.objective.penalty(q, z, part.distances(q, e, z), float(self.objective.max_steps))
-        return part.coder.log_probs(part.coder.numbers(z), x) - penalty
+        return jnp.column_stack([part.coder.log_probs(part.coder.numbers(z), x), part.distances(q, e, z), *q])
+
+    return eqx.filter_vmap(of, out_axes=1)(model.components)
 
 
+@eqx.filter_jit
 def total_correlation(q: Posterior, z: Codes) -> Scalar:
     """How far codes are from a product of their numbers' distributions, as a batch tells, up to a constant, in nats.
 

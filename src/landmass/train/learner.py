@@ -10,15 +10,16 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from landmass.core.capabilities import AbstractModel
 from landmass.train.rows import BLOCK, Rows
 from landmass.train.watch import Watch
-from landmass.types import Key, LogDensities, Scalar, Tree
+from landmass.types import Key, Scalar, Tree
 
-Score = Callable[[Any, Any], LogDensities]
-"""Of a model and of events in its space, what validation compares."""
+Score = Callable[[Any, Any, Float[np.ndarray, " events"]], float]
+"""Of a model, of events in its space, and of how often each counts, what validation compares."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Learner:
         slow_down: the same state with its learning rate scaled; None if there is none to scale.
         watch: what to record inside the layers; None records nothing.
         norms: of a state, the gradient norms of the watched layers at its last step.
-        score: of a model and of held-out events, what validation compares; None compares log-densities.
+        score: of a model and of held-out events, what validation compares; None compares mean log-densities.
     """
 
     init: Callable[[Key], Tree] = field(compare=False)

@@ -307,5 +307,6 @@ def _score(model: Any, validation: Coordinates, score: Score | None = None) -> f
     z, weight = validation.whole
     if not len(z):
         return float("nan")
-    each = log_prob(model, z, validation.context) if score is None else score(model, z)
-    return float(weight @ each) / validation.total
+    if score is not None:
+        return score(model, z, weight)
+    return float(weight @ log_prob(model, z, validation.context)) / validation.total
