@@ -85,6 +85,31 @@ def test_draws_in_many_passes_are_counted_once():
         assert draws == 1 or np.abs(errors).max() < 1e-3
 
 
+@pytest.mark.parametrize("numbers", [1, 784 * 256, 10**7])
+def test_draws_that_take_many_numbers_are_made_few_at_a_time(numbers):
+    standing = []
+
+    class Wide(AbstractBound):
+        @property
+        def numbers(self):
+            return numbers
+
+        def log_prob_bound(self, x, key, context=None):
+            return jnp.float32(-2.0)
+
+        def log_weights_of(self, x, keys, n):
+            standing.append(len(x) * n * numbers)
+            return jnp.full((len(x), n), -2.0)
+
+        def sample(self, key, context=None):
+            return jnp.zeros(3)
+
+    values, _ = bound(Wide(), X[:70], 100)
+    np.testing.assert_allclose(values, -2.0, rtol=1e-6)
+    # 40 MB of single precision, or a single draw.
+    assert max(standing) <= max(10**7, numbers)
+
+
 def test_mixture_of_bounds_bounds_the_mixture():
     wide = eqx.tree_at(lambda m: m.noise, MODEL, jnp.float32(2.0))
     both = BoundMixture(

@@ -274,11 +274,13 @@ def test_settings_that_do_not_fit_are_refused(settings, events, error, told):
 def test_every_likelihood_and_network_learns_images():
     images = RNG.integers(0, 2, (300, 1, 1, 1)) * RNG.integers(100, 256, (300, 9, 10, 3))
     scores = {}
-    for architecture, likelihood in (("mlp", "categorical"), ("cnn", "gaussian")):
+    for architecture, likelihood, numbers in (("mlp", "categorical", 256), ("cnn", "gaussian", 2)):
         settings = {**SMALL, "architecture": architecture, "likelihood": likelihood, "hidden": 4}
         model = VAE(**settings, depth=1, batch_size=32).fit(images.astype(np.uint8))
         scores[likelihood] = model.score(images[:50].astype(np.uint8))
         assert model.reconstruct(images[:2].astype(np.uint8)).shape == (2, 9, 10, 3)
+        # What scoring must find room for.
+        assert model.model_.numbers == 9 * 10 * 3 * numbers
     # 270 bytes: independent ones would cost 8 bits each.
     assert min(scores.values()) > -270 * np.log(256.0)
 

@@ -18,8 +18,8 @@ from landmass.types import Key, Keys, LogDensities, Scalar
 # Events that one call answers for, and few of them where there are few.
 EVENTS, FEW_EVENTS = 1024, 64
 
-# Events at a time within a call, and numbers of drawn events that stand in memory then.
-EVENTS_AT_ONCE, NUMBERS_AT_ONCE = 64, 4_000_000
+# The most events at a time within a call, and the most numbers that stand in memory for their draws then.
+EVENTS_AT_ONCE, NUMBERS_AT_ONCE = 64, 8_000_000
 
 
 class SampledMixture(AbstractModel):
@@ -51,6 +51,11 @@ class BoundMixture(SampledMixture, AbstractBound):
     """
 
     draws: int = eqx.field(static=True, default=1)
+
+    @property
+    def numbers(self) -> int:
+        # Of all members, which stand side by side.
+        return self.components.numbers
 
     def log_prob_bound(self, x: Array, key: Key, context: Context = None) -> Scalar:
         return self.log_weights_of(x[None], key[None], 1)[0, 0]
@@ -89,8 +94,12 @@ def bound(model: AbstractBound, Z: Shaped[np.ndarray, "events ..."], draws: int)
 
     Source: Burda, Grosse & Salakhutdinov 2016 (importance-weighted auto-encoders).
     """
-    n, size = len(Z), math.prod(Z.shape[1:])
-    at_a_time = max(min(NUMBERS_AT_ONCE // (EVENTS_AT_ONCE * max(size, 64)), draws), 1)
+    # A part of an event has a mean and a scale, or more numbers.
+    n, size = len(Z), max(2 * math.prod(Z.shape[1:]), model.numbers, 128)
+    together = EVENTS_AT_ONCE
+    while together > 1 and together * size > NUMBERS_AT_ONCE:
+        together //= 2
+    at_a_time = max(min(NUMBERS_AT_ONCE // (together * size), draws), 1)
     seeds = np.array([zlib.crc32(np.ascontiguousarray(row).tobytes()) for row in Z], np.uint32)
     rows = EVENTS if n > FEW_EVENTS else FEW_EVENTS
     found = [np.empty((0, 2), np.float32)]
@@ -100,7 +109,7 @@ def bound(model: AbstractBound, Z: Shaped[np.ndarray, "events ..."], draws: int)
             on_device(np.pad(each[start : start + rows], ((0, short), *[(0, 0)] * (each.ndim - 1))))
             for each in (Z, seeds)
         )
-        found.append(np.asarray(_bounds(model, z, own, draws, at_a_time))[: rows - short])
+        found.append(np.asarray(_bounds(model, z, own, draws, together, at_a_time))[: rows - short])
     log_mean, log_square = np.concatenate(found).astype(np.float64).T
     # The error of the log of a mean is the relative error of the mean.
     spread = np.maximum(np.expm1(log_square - 2.0 * log_mean), 0.0)
@@ -109,7 +118,12 @@ def bound(model: AbstractBound, Z: Shaped[np.ndarray, "events ..."], draws: int)
 
 @eqx.filter_jit
 def _bounds(
-    model: AbstractBound, z: Shaped[Array, "rows ..."], seeds: UInt32[Array, " rows"], draws: int, at_a_time: int
+    model: AbstractBound,
+    z: Shaped[Array, "rows ..."],
+    seeds: UInt32[Array, " rows"],
+    draws: int,
+    together: int,
+    at_a_time: int,
 ) -> Float[Array, "rows 2"]:
     """The logs of the means of the draws and of their squares."""
     passes = -(-draws // at_a_time)
@@ -128,5 +142,5 @@ def _bounds(
         found, _ = jax.lax.scan(add, jnp.full((len(x), 2), -jnp.inf), jnp.arange(passes))
         return found - math.log(draws)
 
-    few = [each.reshape(-1, EVENTS_AT_ONCE, *each.shape[1:]) for each in (z, seeds)]
+    few = [each.reshape(-1, together, *each.shape[1:]) for each in (z, seeds)]
     return jax.lax.map(some, tuple(few)).reshape(-1, 2)

@@ -63,6 +63,11 @@ class AbstractBound(AbstractModel):
     def log_prob_bound(self, x: Array, key: Key, context: Context = None) -> Scalar:
         """The log of a random number whose expectation is at most p(x): in expectation at most log p(x)."""
 
+    @property
+    def numbers(self) -> int:
+        """How many numbers stand in memory for each draw of an event; overridden where they are more than the event."""
+        return 1
+
     def log_weights_of(self, x: Array, keys: Keys, n: int) -> Float[Array, "events n"]:
         """Such logs for many events, `n` for each; overridden where there is a faster way than one by one.
 

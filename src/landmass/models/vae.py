@@ -84,6 +84,10 @@ class LatentVariable(AbstractBound, AbstractLatent):
     steps: Running
     uniform: bool = eqx.field(static=True, default=False)
 
+    @property
+    def numbers(self) -> int:
+        return self.coder.start.size
+
     def log_prob_bound(self, x: Array, key: Key, context: Context = None) -> Scalar:
         return self.log_weights_of(x[None], key[None], 1)[0, 0]
 
