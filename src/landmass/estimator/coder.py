@@ -1,7 +1,7 @@
 """Estimators of a pair of networks to and from codes, trained by stochastic gradients."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
@@ -32,9 +32,6 @@ from landmass.train.rows import Coordinates
 from landmass.train.trees import named_arrays
 from landmass.types import Key
 
-# Likelihoods of coordinates, of black and white, and of bytes; the first is the usual one.
-POSSIBLE = {0: ("gaussian", "logistic"), 2: ("bernoulli", "categorical"), 256: ("logistic", "gaussian", "categorical")}
-
 Activations = Literal["relu", "leaky_relu", "silu", "gelu", "tanh", "sigmoid"]
 
 # How often a training of full length looks at the validation score, and the decay of the weights' running average.
@@ -52,11 +49,8 @@ class CoderEstimator(LatentEstimator, SelectingEstimator, ABC):
 
     Args:
         latents: numbers of a code.
-        likelihood: of an event given its code: `gaussian`, with a learned scale for each column or pixel, or
-            `logistic`, whose scales depend on the code, for columns and, integrated over the cells of bytes, for
-            images; `categorical`, any distribution of a byte; or `bernoulli` for black and white. None takes gaussian
-            for columns, logistic for grey and colours, bernoulli for black and white.
-        architecture: of both networks; `cnn` is for images, where an epoch takes it many times as long as `mlp`.
+        architecture: of both networks; `cnn` is for images, where an epoch takes it many times as long as `mlp`;
+            `linear` has no hidden layers, and takes none of the settings of such.
         hidden: units of each hidden layer of `mlp`, 64 for columns and 512 for images if None; channels of the first
             layers of `cnn`, 16 if None.
         depth: hidden layers of `mlp`, 2 if None; halvings of an image by `cnn`, 3 if None or fewer in small images.
@@ -81,8 +75,13 @@ class CoderEstimator(LatentEstimator, SelectingEstimator, ABC):
     # Numbers that the encoder gives for each latent.
     _outputs: ClassVar[int]
 
+    # Likelihoods of coordinates, of black and white, and of bytes, by the levels of a byte; the first is the usual one.
+    _likelihoods: ClassVar[Mapping[int, Sequence[str]]]
+
+    # Families say which there are.
+    likelihood: Any = None
+
     latents: int = 8
-    likelihood: Literal["bernoulli", "gaussian", "logistic", "categorical"] | None = None
     architecture: Literal["linear", "mlp", "cnn"] = "mlp"
     hidden: int | None = None
     depth: int | None = None
@@ -134,11 +133,12 @@ class CoderEstimator(LatentEstimator, SelectingEstimator, ABC):
     def _begin(self, space: Any, x: Shaped[np.ndarray, "events ..."], key: Key) -> Any:
         """Members that know of the events only how each of their parts is spread."""
         make = Drawn(np.random.default_rng(np.asarray(jax.random.key_data(key))))
-        return stacked(self._members(space, make, self._likelihood(space).blind(x), _spread(x)))
+        likelihood = self._likelihood(space)
+        return stacked(self._members(likelihood, make, likelihood.blind(x), _spread(x)))
 
-    def _members(self, space: Any, make: Make, start: Any, spread: Any) -> list[Any]:
+    def _members(self, likelihood: Likelihood, make: Make, start: Any, spread: Any) -> list[Any]:
         """Fresh members."""
-        shape, likelihood = start.shape[:-1], self._likelihood(space)
+        shape = start.shape[:-1]
         given = vars(self) | {"ranks": 0, "activation": Activation(self.activation)}
         name = self.architecture
         if given["hidden"] is None and len(shape) == 3 and name == "mlp":
@@ -152,15 +152,23 @@ class CoderEstimator(LatentEstimator, SelectingEstimator, ABC):
 
     def _empty(self, space: Any, sizes: Mapping[str, int]) -> Any:
         shape = space.image.shape if isinstance(space, PixelSpace) else (len(space),)
-        start, spread = np.zeros((*shape, self._likelihood(space).numbers)), np.zeros((2, shape[-1]))
-        members = self._members(space, _zeros, start, spread)
+        likelihood = self._saved_likelihood(space, sizes)
+        start, spread = np.zeros((*shape, likelihood.numbers)), np.zeros((2, shape[-1]))
+        members = self._members(likelihood, _zeros, start, spread)
         return mixture(jnp.zeros(self.members), jax.tree.map(lambda *leaves: jnp.stack(leaves), *members))
 
     def _likelihood(self, space: Any) -> Likelihood:
-        return LIKELIHOODS[self.likelihood or POSSIBLE[_levels(space)][0]](_levels(space))
+        return LIKELIHOODS[self.likelihood or self._likelihoods[_levels(space)][0]](_levels(space))
+
+    def _saved_likelihood(self, space: Any, sizes: Mapping[str, int]) -> Likelihood:
+        """That of a model whose manifest tells these sizes."""
+        return self._likelihood(space)
+
+    def check_for(self, part: Any) -> None:
+        self._check_space(part)
 
     def _check_space(self, space: Any) -> None:
-        possible = POSSIBLE[_levels(space)]
+        possible = self._likelihoods[_levels(space)]
         if self.likelihood in (None, *possible):
             return
         if self.likelihood == "bernoulli" and _levels(space) == 256:
@@ -171,7 +179,8 @@ class CoderEstimator(LatentEstimator, SelectingEstimator, ABC):
             )
         kind = {0: "columns of numbers", 2: "black and white images", 256: "images"}[_levels(space)]
         raise SettingError(
-            f"{type(self).__name__}'s likelihood must be one of {', '.join(possible)} for {kind}, "
+            f"{type(self).__name__}'s likelihood must be {'one of ' * (len(possible) > 1)}{', '.join(possible)} "
+            f"for {kind}, "
             f"got {self.likelihood!r}"
         )
 
@@ -195,8 +204,8 @@ class CoderEstimator(LatentEstimator, SelectingEstimator, ABC):
 
 
 def _levels(space: Any) -> int:
-    """Values that a byte of an event may take; 0 of coordinates."""
-    return space.image.levels if isinstance(space, PixelSpace) else 0
+    """Values that a byte of an event may take; 0 of coordinates. Also of a part of the data."""
+    return 0 if space.schema.image is None else space.schema.image.levels
 
 
 def _spread(x: Shaped[np.ndarray, "events ..."]) -> Float[np.ndarray, "2 channels"]:

@@ -1,18 +1,20 @@
 """Auto-encoder: a network that brings an event to a few numbers, and one that makes the event of them again."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from sklearn.utils.validation import check_is_fitted
 
 from landmass.arrays import on_device
 from landmass.core.capabilities import AbstractLatent, AbstractModel, Context
 from landmass.core.distributions import Normal
-from landmass.core.likelihoods import Bernoulli, Parts
+from landmass.core.likelihoods import Bernoulli, Likelihood, Logistic, Parts
 from landmass.core.many import in_blocks
 from landmass.estimator.base import require
 from landmass.estimator.coder import CoderEstimator
@@ -119,14 +121,19 @@ class AutoEncoder(CoderEstimator):
     distribution of the training events' codes.
 
     Args:
+        likelihood: what an error is measured by: `gaussian` for columns, grey and colours, the squared error;
+            `bernoulli` for black and white, the cross-entropy. None takes the one that suits the events; there is no
+            other.
         noise: standard deviation of what is added to codes in training, so that near codes make like events.
 
     Source: Rumelhart, Hinton & Williams 1986.
     """
 
     _outputs: ClassVar[int] = 1
+    _likelihoods: ClassVar[Mapping[int, Sequence[str]]] = {0: ("gaussian",), 2: ("bernoulli",), 256: ("gaussian",)}
     _is_density: ClassVar[bool] = False
 
+    likelihood: Literal["bernoulli", "gaussian"] | None = None
     noise: float = 0.0
 
     def errors(self, X: Any) -> LogDensities:
@@ -138,6 +145,7 @@ class AutoEncoder(CoderEstimator):
         Args:
             X: events, in any form that `fit` takes.
         """
+        check_is_fitted(self)
         return -self._log_prob(self._read_again(X).X)
 
     def _score_of(self, objective: Loss) -> Score:
@@ -161,6 +169,15 @@ class AutoEncoder(CoderEstimator):
 
     def _objective(self, steps: int, drawn: bool) -> Loss:
         return Loss(drawn, self.noise)
+
+    def _sizes(self) -> dict[str, int]:
+        return {"decoded": self.model_.components.coder.likelihood.decoded}
+
+    def _saved_likelihood(self, space: Any, sizes: Mapping[str, int]) -> Likelihood:
+        found = self._likelihood(space)
+        # Bytes once had a second number by default, which was never trained; manifests did not tell of it.
+        twice = found.levels == 256 and sizes.get("decoded", 2 if self.likelihood is None else 1) == 2
+        return Logistic(found.levels) if twice else found
 
     def check_settings(self) -> None:
         super().check_settings()

@@ -1,7 +1,7 @@
 """Variational auto-encoder: a network draws events from a few latent numbers; fitted by a bound on the likelihood."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -253,6 +253,10 @@ class VAE(CoderEstimator):
     Its log-likelihoods are bounds: `score_samples` gives the importance-weighted bound of `draws` draws.
 
     Args:
+        likelihood: of an event given its code: `gaussian`, with a learned scale for each column or pixel, or
+            `logistic`, whose scales depend on the code, for columns and, integrated over the cells of bytes, for
+            images; `categorical`, any distribution of a byte; or `bernoulli` for black and white. None takes gaussian
+            for columns, logistic for grey and colours, bernoulli for black and white.
         scales: of the gaussian likelihood: one of its own for `each` column or pixel, or `one` for all. With one, what
             shows in a few pixels alone, as a smile does, is learned sooner: scales of their own grow to excuse it.
         prior: of the codes: the standard normal distribution; the uniform one of the same variance, from -√3 to √3,
@@ -269,6 +273,7 @@ class VAE(CoderEstimator):
     Burgess et al. 2018; total correlation, Chen et al. 2018; importance-weighted bound, Burda et al. 2016.
     """
 
+    likelihood: Literal["bernoulli", "gaussian", "logistic", "categorical"] | None = None
     scales: Literal["each", "one"] = "each"
     prior: Literal["normal", "uniform", "mixture"] = "normal"
     bells: int = 100
@@ -279,6 +284,11 @@ class VAE(CoderEstimator):
     draws: int = 100
 
     _outputs: ClassVar[int] = 2
+    _likelihoods: ClassVar[Mapping[int, Sequence[str]]] = {
+        0: ("gaussian", "logistic"),
+        2: ("bernoulli", "categorical"),
+        256: ("logistic", "gaussian", "categorical"),
+    }
 
     def bound(self, X: Any, draws: int) -> tuple[LogDensities, LogDensities]:
         """Lower bounds on the log-densities of events, closer with more draws, in bounded memory.
