@@ -199,3 +199,16 @@ def test_distant_values_keep_their_digits():
     X = 1e9 + np.arange(10.0)[:, None]
     space, _ = fitted("real", False, X)
     np.testing.assert_allclose(space.inverse(space.forward(X)[0]), X, atol=1e-4)
+
+
+@both_modes()
+@every_kind()
+def test_no_event_is_too_far_for_single_precision(kind, onto_line):
+    # Of so small a scale that a value over it is no number in double precision either.
+    X = np.array([[2.0], [3.0]]) if kind in ("bounded", "circular") else np.array([[1.0], [1.0 + 1e-12]])
+    space, _ = fitted(kind, onto_line, X)
+    Z, log_det = space.forward(np.array([[1.7e308], [1e300], [-1e300], [-1.7e308], [1e3]]))
+    assert np.isfinite(Z).all()
+    assert not np.isnan(log_det).any()
+    again, _ = space.forward(X)
+    assert (np.abs(again) < 7.0).all() or kind == "positive"

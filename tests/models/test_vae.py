@@ -54,6 +54,13 @@ def test_bound_of_a_linear_model_rises_to_its_density_from_below(linear):
     assert gaps[-1] < 0.1 * gaps[0]
 
 
+@pytest.mark.parametrize("size", [1e20, 1e38, 1e300, -1e300])
+def test_density_of_a_far_event_is_zero(linear, size):
+    deep = VAE(latents=2, hidden=8, depth=3, max_steps=4, batch_norm=True, random_state=0).fit(rows(100))
+    for model in (linear[0], deep):
+        assert np.isneginf(model.score_samples(rows(3) * size)).all()
+
+
 @pytest.mark.parametrize("draws", [0, 2.5, "9"])
 def test_bound_needs_a_whole_number_of_draws(linear, draws, monkeypatch):
     # The tests' type checker would speak first.

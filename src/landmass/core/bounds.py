@@ -90,7 +90,8 @@ def bound(model: AbstractBound, Z: Shaped[np.ndarray, "events ..."], draws: int)
         draws: how many.
 
     Returns:
-        The bound of each event, and its standard error, both in nats, float64; the error of a single draw is NaN.
+        The bound of each event, and its standard error, both in nats, float64; the error of a single draw is NaN,
+        and so is that of a bound of -inf.
 
     Source: Burda, Grosse & Salakhutdinov 2016 (importance-weighted auto-encoders).
     """
@@ -112,7 +113,8 @@ def bound(model: AbstractBound, Z: Shaped[np.ndarray, "events ..."], draws: int)
         found.append(np.asarray(_bounds(model, z, own, draws, together, at_a_time))[: rows - short])
     log_mean, log_square = np.concatenate(found).astype(np.float64).T
     # The error of the log of a mean is the relative error of the mean.
-    spread = np.maximum(np.expm1(log_square - 2.0 * log_mean), 0.0)
+    with np.errstate(invalid="ignore"):
+        spread = np.maximum(np.expm1(log_square - 2.0 * log_mean), 0.0)
     return log_mean, np.sqrt(spread / (draws - 1)) if draws > 1 else np.full(n, np.nan)
 
 

@@ -171,10 +171,12 @@ class Space(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def _forward_column(self, i: int, x: Float[np.ndarray, " events"]) -> tuple[np.ndarray, np.ndarray]:
         column, loc, scale = self.schema.columns[i], self.loc[i], self.scale[i]
+        bare = np.log(x) if self.maps[i] == "log" else x
+        with np.errstate(over="ignore"):
+            # A network that sees more overflows to both sides, and knows no number any more.
+            z = np.clip((bare - loc) / scale, -FARTHEST, FARTHEST)
         if self.maps[i] == "log":
-            log_x = np.log(x)
-            return (log_x - loc) / scale, -log_x - np.log(scale)
-        z = (x - loc) / scale
+            return z, -bare - np.log(scale)
         if isinstance(column, Circular):
             z = np.mod(z, 1.0)
         if self.maps[i] == "affine":
