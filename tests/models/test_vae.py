@@ -81,9 +81,9 @@ def test_training_reaches_the_density_of_the_data():
 def test_density_integrates_to_one_and_draws_follow_it(prior):
     events = data("mixed", n=1000)
     column = landmass.Dataset(events.X[:, :1], landmass.Schema(events.schema.columns[:1]))
-    model = VAE(latents=1, hidden=16, max_steps=600, prior=prior, bells=5, learning_rate=0.01, random_state=0).fit(
-        column
-    )
+    of_mixture = {"bells": 5} if prior == "mixture" else {}
+    settings = {"latents": 1, "hidden": 16, "max_steps": 600, "learning_rate": 0.01, "random_state": 0}
+    model = VAE(**settings, prior=prior, **of_mixture).fit(column)
     grid = np.linspace(-15.0, 15.0, 3001)
     density = np.exp(model.bound(grid[:, None], 400)[0])
     assert np.trapezoid(density, grid) == pytest.approx(1.0, abs=0.01)
@@ -258,6 +258,9 @@ def test_drawn_images_count_to_one_over_black_and_white():
     np.testing.assert_allclose(chance, tiny.mean(0) / 255.0, atol=1e-3)
 
 
+LINEAR = {"architecture": "linear", "hidden": None}
+
+
 @pytest.mark.parametrize(
     ("settings", "events", "error", "told"),
     [
@@ -269,6 +272,13 @@ def test_drawn_images_count_to_one_over_black_and_white():
         ({"beta": -1.0}, rows(50), SettingError, "beta must be at least 0"),
         ({"capacity": -1.0}, rows(50), SettingError, "capacity must be None or at least 0"),
         ({"warm_up": 2.0}, rows(50), SettingError, "warm_up must be between 0 and 1"),
+        ({"bells": 5}, rows(50), SettingError, "bells must be 100, as it does nothing unless prior='mixture', got 5"),
+        ({"capacity": 1.0, "warm_up": 0.5}, rows(50), SettingError, "warm_up must be 0.1, as .* beside a capacity"),
+        ({"architecture": "linear"}, rows(50), SettingError, "hidden must be None, as .* in a linear architecture"),
+        (LINEAR | {"depth": 1}, rows(50), SettingError, "depth must be None, as it does nothing in a linear"),
+        (LINEAR | {"dropout": 0.5}, rows(50), SettingError, "dropout must be 0.0, as it does nothing in a linear"),
+        (LINEAR | {"batch_norm": True}, rows(50), SettingError, "batch_norm must be False, as it does nothing"),
+        (LINEAR | {"activation": "tanh"}, rows(50), SettingError, "activation must be 'silu', as it does nothing"),
         ({"architecture": "cnn"}, rows(50), SettingError, "a cnn needs images"),
         ({"architecture": "cnn", "depth": 5}, GREY, SettingError, "can be halved 1 times"),
     ],

@@ -1,7 +1,7 @@
 """What every estimator shares: settings that are checked, a seed, and a folder to save to and be restored from."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self, cast
@@ -190,6 +190,23 @@ def require(estimator: BaseEstimator, setting: str, holds: bool | np.bool_, need
     if not holds:
         found = getattr(estimator, setting)
         raise SettingError(f"{type(estimator).__name__}: {setting} must be {needed}, got {found!r}")
+
+
+def require_usual(estimator: BaseEstimator, settings: Iterable[str], why: str) -> None:
+    """Refuse settings that do nothing, unless they are left at their defaults.
+
+    Args:
+        estimator: whose settings they are.
+        settings: their names.
+        why: they do nothing: `unless …`, `beside …`.
+
+    Raises:
+        SettingError: names the family, the setting, the value, and what is needed.
+    """
+    defaults = {field.name: field.default for field in fields(cast(Any, estimator))}
+    for name in settings:
+        usual = defaults[name]
+        require(estimator, name, getattr(estimator, name) == usual, f"{usual!r}, as it does nothing {why}")
 
 
 def _nothing(manifest: Manifest) -> Dataset | Images:

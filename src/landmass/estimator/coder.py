@@ -16,7 +16,7 @@ from landmass.data.pixels import PixelSpace
 from landmass.data.schema import Column
 from landmass.data.space import EVERY_BOUND
 from landmass.errors import DataError, SettingError
-from landmass.estimator.base import require
+from landmass.estimator.base import require, require_usual
 from landmass.estimator.density import EventKind
 from landmass.estimator.latent import LatentEstimator
 from landmass.estimator.learned import SelectingEstimator
@@ -201,6 +201,10 @@ class CoderEstimator(LatentEstimator, SelectingEstimator, ABC):
             require(self, name, value is None or 1 <= value <= most, f"None or between 1 and {most}")
         require(self, "learning_rate", self.learning_rate is None or self.learning_rate > 0.0, "None or above 0")
         require(self, "dropout", 0.0 <= self.dropout < 1.0, "from 0 to less than 1")
+        if self.architecture == "linear":
+            # The many numbers of a categorical likelihood are made of a few by an activation.
+            activation = [] if self.likelihood == "categorical" else ["activation"]
+            require_usual(self, ["hidden", "depth", "batch_norm", "dropout", *activation], "in a linear architecture")
 
 
 def _levels(space: Any) -> int:

@@ -20,7 +20,7 @@ from landmass.core.distributions import LOG_2PI
 from landmass.core.likelihoods import Likelihood, Normal, Parts
 from landmass.core.many import in_blocks
 from landmass.errors import SettingError
-from landmass.estimator.base import require
+from landmass.estimator.base import require, require_usual
 from landmass.estimator.coder import CoderEstimator
 from landmass.nn.base import Make
 from landmass.nn.network import Running
@@ -264,7 +264,7 @@ class VAE(CoderEstimator):
             brings the bound closer and leaves the codes less round.
         bells: components of a mixture prior.
         beta: weight of the posteriors' distance from the prior in training; 1 maximises a bound on the likelihood.
-        warm_up: share of the steps over which that weight rises from 0.
+        warm_up: share of the steps over which that weight rises from 0; a capacity rises by itself, and needs none.
         capacity: nats that the distance is drawn to in training, from 0 on over half of the steps; None draws it to 0.
         total_correlation: further weight of what the latents tell of each other, so that each stands for itself.
         draws: importance draws by which a log-likelihood is bounded.
@@ -353,4 +353,8 @@ class VAE(CoderEstimator):
             require(self, name, getattr(self, name) >= 0.0, "at least 0")
         require(self, "warm_up", 0.0 <= self.warm_up <= 1.0, "between 0 and 1")
         require(self, "capacity", self.capacity is None or self.capacity >= 0.0, "None or at least 0")
+        if self.capacity is not None:
+            require_usual(self, ["warm_up"], "beside a capacity")
+        if self.prior != "mixture":
+            require_usual(self, ["bells"], "unless prior='mixture'")
         require(self, "draws", 1 <= self.draws <= 1_000_000, "between 1 and 1000000")
