@@ -6,7 +6,7 @@ from sklearn.base import clone
 
 import landmass
 from landmass import VAE, Gaussian, KernelDensity, NeuralClassifier, NeuralRegressor, SettingError, Stack, UniformBox
-from landmass.catalog import CONDITIONALS, FAMILIES, family
+from landmass.catalog import KNOWN, family
 from landmass.nn.base import Layer
 from landmass.nn.layers import Activation, Dense
 from landmass.nn.network import Residual
@@ -123,7 +123,7 @@ def test_setting_of_another_kind_is_refused_before_any_work(model, settings, tol
     assert str(raised.value).startswith(told)
 
 
-@pytest.mark.parametrize("name", [*FAMILIES, *CONDITIONALS])
+@pytest.mark.parametrize("name", KNOWN)
 def test_every_family_refuses_a_setting_of_another_kind(name):
     fresh = family(name)()
     for setting in fresh.get_params(deep=False):
