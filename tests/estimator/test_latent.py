@@ -2,6 +2,7 @@
 
 import warnings
 
+import jaxtyping
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
@@ -109,6 +110,19 @@ def test_spherical_way_turns_evenly():
     np.testing.assert_allclose(angle, np.linspace(0.0, np.pi / 2, 5), atol=1e-12)
     np.testing.assert_allclose(np.linalg.norm(way, axis=1), [2.0, 2.5, 3.0, 3.5, 4.0])
     np.testing.assert_allclose(between(first, 2 * first, 3, "spherical"), [[2, 0], [3, 0], [4, 0]])
+
+
+def test_spherical_way_from_a_code_of_zeros_is_straight():
+    zero, code = np.zeros(2), np.array([0.0, 4.0])
+    np.testing.assert_array_equal(between(zero, code, 3, "spherical"), [[0, 0], [0, 2], [0, 4]])
+    np.testing.assert_array_equal(between(code, zero, 3, "spherical"), [[0, 4], [0, 2], [0, 0]])
+
+
+def test_unknown_way_is_refused(model, monkeypatch):
+    # As users have it: the tests' own type checks would refuse the word first.
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    with pytest.raises(SettingError, match="how must be one of straight, spherical, got 'linear'"):
+        model.interpolate(NEW[:1], NEW[1:2], 5, how="linear")
 
 
 def test_what_cannot_be_coded_is_refused(model):

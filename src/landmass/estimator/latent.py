@@ -5,7 +5,7 @@ from abc import ABC
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +28,9 @@ AT_ONCE = 16
 FAR = 1.25
 
 HostCodes = Float[np.ndarray, "events latents"]
+
+Way = Literal["straight", "spherical"]
+"""How to go from one code to another."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -91,7 +94,7 @@ class LatentEstimator(LearnedEstimator, ABC):
         """
         return self.decode(self.encode(X))
 
-    def interpolate(self, first: Any, last: Any, n: int = 9, how: Literal["straight", "spherical"] = "straight") -> Any:
+    def interpolate(self, first: Any, last: Any, n: int = 9, how: Way = "straight") -> Any:
         """Events on the way from one to another, through their codes.
 
         Args:
@@ -99,6 +102,10 @@ class LatentEstimator(LearnedEstimator, ABC):
             last: one event.
             n: how many, both ends among them.
             how: along a line, or turning from the one direction to the other while the length changes evenly.
+
+        Raises:
+            DataError: there are more events than two.
+            SettingError: there are fewer than two steps, or no such way.
 
         Source: Shoemake 1985; White 2016 (spherical).
         """
@@ -231,12 +238,7 @@ class LatentEstimator(LearnedEstimator, ABC):
         return models
 
 
-def between(
-    first: Float[np.ndarray, " latents"],
-    last: Float[np.ndarray, " latents"],
-    n: int,
-    how: Literal["straight", "spherical"],
-) -> HostCodes:
+def between(first: Float[np.ndarray, " latents"], last: Float[np.ndarray, " latents"], n: int, how: Way) -> HostCodes:
     """Codes on the way from one to another.
 
     Args:
@@ -244,13 +246,18 @@ def between(
         last: a code.
         n: how many, both ends among them.
         how: along a line, or turning from the one direction to the other while the length changes evenly.
+
+    Raises:
+        SettingError: there is no such way.
     """
+    if how not in get_args(Way):
+        raise SettingError(f"how must be one of {', '.join(get_args(Way))}, got {how!r}")
     share = np.linspace(0.0, 1.0, n)[:, None]
     lengths = np.linalg.norm(first), np.linalg.norm(last)
     cosine = first @ last / max(lengths[0] * lengths[1], 1e-300)
     angle = np.arccos(np.clip(cosine, -1.0, 1.0))
-    # Opposite or equal directions leave nothing to turn by.
-    if how == "straight" or not 1e-6 < angle < np.pi - 1e-6:
+    # A code of zeros has no direction, and opposite or equal directions leave nothing to turn by.
+    if how == "straight" or not all(lengths) or not 1e-6 < angle < np.pi - 1e-6:
         return (1.0 - share) * first + share * last
     turned = np.sin((1.0 - share) * angle) * first / lengths[0] + np.sin(share * angle) * last / lengths[1]
     return turned / np.sin(angle) * ((1.0 - share) * lengths[0] + share * lengths[1])
