@@ -121,6 +121,28 @@ def test_code_of_a_row_is_told_by_the_cells_that_are_there(fitted):
         np.testing.assert_allclose(model.encode(jnp.asarray(x, jnp.float32)), known, rtol=1e-4, atol=1e-5)
 
 
+def test_draws_of_codes_hang_together_where_few_cells_tell_of_them():
+    rng = np.random.default_rng(2)
+    events = rng.normal(size=(600, 2)) @ np.array([[1.0, 0.9, 0.2, 0.1], [-0.3, 0.4, 1.0, 1.2]])
+    events += 0.2 * rng.normal(size=(600, 4))
+    events[rng.random((600, 4)) < 0.2] = np.nan
+    events = events[~np.isnan(events).all(1)]
+    model = ProbabilisticPCA(n_components=2, random_state=0).fit(landmass.read(events, missing=True))
+    x, n = np.array([0.7, np.nan, np.nan, np.nan]), 40_000
+    drawn = model.encode(np.tile(x, (n, 1)), draw=True, random_state=0)
+    # Codes and the one cell are normal together: codes given the cell by Schur's complement.
+    W, noise = model.model_.normal.loadings[:1], float(model.model_.normal.noise)
+    expected = np.eye(2) - W.T @ np.linalg.inv(W @ W.T + noise * np.eye(1)) @ W
+    found = np.cov(drawn.T)
+    # Five standard errors of a covariance.
+    error = np.sqrt((expected**2 + np.outer(np.diag(expected), np.diag(expected))) / n)
+    assert (np.abs(found - expected) < 5.0 * error).all()
+    # The control: draws of each latent on its own do not hang together.
+    mean, scale = model.posterior(np.tile(x, (n, 1)))
+    alone = mean + scale * rng.standard_normal((n, 2))
+    assert np.abs(np.cov(alone.T) - expected)[0, 1] > 20.0 * error[0, 1]
+
+
 def test_samples_miss_cells_as_often_as_the_density_says(fitted):
     drawn = fitted.sample(20_000, random_state=0)
     counts, chances = np.isnan(drawn).sum(0), fitted.parameters_["missing"]

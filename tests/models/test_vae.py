@@ -159,6 +159,10 @@ def test_uniform_codes_are_normal_ones_by_their_distribution_function():
     # False alarm: 1e-5 of the 160 means; the widths' own error is 1%.
     np.testing.assert_allclose(at, drawn.mean(0), atol=5.5 / np.sqrt(100_000))
     np.testing.assert_allclose(width, drawn.std(0), rtol=0.02)
+    # Draws are of the same normal numbers, and none lies beyond the ends.
+    codes = uniform.encode(new, draw=True, random_state=3)
+    np.testing.assert_allclose(codes, by_distribution(normal.encode(new, draw=True, random_state=3)), atol=1e-4)
+    assert np.abs(uniform.encode(np.repeat(new, 50, axis=0), draw=True, random_state=0)).max() <= np.sqrt(3.0)
     codes = np.array([[-1.0, 0.0], [0.3, 2.0]])
     np.testing.assert_allclose(uniform.decode(by_distribution(codes)), normal.decode(codes), rtol=1e-4, atol=1e-4)
     # Beyond the prior there is nothing more to come.

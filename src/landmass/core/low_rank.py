@@ -3,13 +3,14 @@
 Their numbers may be on the host in double precision: then many events are scored there, in that precision.
 """
 
+from collections.abc import Iterator
 from typing import Any, Self
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, UInt8
+from jaxtyping import Array, Bool, Float, Integer, UInt8
 
 from landmass.core.capabilities import AbstractBound, AbstractDensity, AbstractLatent, Context
 from landmass.core.distributions import LOG_2PI
@@ -119,16 +120,40 @@ class LowRankNormal(AbstractDensity, AbstractLatent):
         self, x: Float[np.ndarray, "events columns"]
     ) -> tuple[Float[np.ndarray, "events components"], Float[np.ndarray, "events components"]]:
         """Mean and standard deviation of the codes of events, in whose cells NaN is missing. On the host."""
-        mean, loadings = (np.asarray(each, np.float64) for each in (self.mean, self.loadings))
-        noise, codes = float(self.noise), np.empty((2, len(x), loadings.shape[1]))
+        codes = np.empty((2, len(x), self.variances.size))
+        for rows, means, covariance in self._posteriors(x):
+            codes[0, rows], codes[1, rows] = means, np.sqrt(np.diagonal(covariance))
+        return codes[0], codes[1]
+
+    def codes_of(
+        self, x: Float[np.ndarray, "events columns"], noise: Float[np.ndarray, "events components"]
+    ) -> Float[np.ndarray, "events components"]:
+        """Draw a code of each event from its posterior, in which the numbers of a code hang together. On the host.
+
+        Args:
+            x: the events, in whose cells NaN is missing.
+            noise: standard normal.
+        """
+        codes = np.empty(noise.shape)
+        for rows, means, covariance in self._posteriors(x):
+            codes[rows] = means + noise[rows] @ np.linalg.cholesky(covariance).T
+        return codes
+
+    def _posteriors(
+        self, x: Float[np.ndarray, "events columns"]
+    ) -> Iterator[tuple[Integer[np.ndarray, " rows"], Float[np.ndarray, "rows components"], np.ndarray]]:
+        """Of each pattern of missing cells the events that have it, the means of their codes, and these' covariance."""
+        mean, loadings, noise = (
+            np.asarray(self.mean, np.float64),
+            np.asarray(self.loadings, np.float64),
+            float(self.noise),
+        )
         patterns, which = np.unique(~np.isnan(x), axis=0, return_inverse=True)
         for number, seen in enumerate(patterns):
             rows = np.flatnonzero(which.ravel() == number)
             within = loadings[seen]
             inverse = np.linalg.inv(within.T @ within + noise * np.eye(loadings.shape[1]))
-            codes[0, rows] = (x[np.ix_(rows, seen)] - mean[seen]) @ within @ inverse
-            codes[1, rows] = np.sqrt(noise * np.diagonal(inverse))
-        return codes[0], codes[1]
+            yield rows, (x[np.ix_(rows, seen)] - mean[seen]) @ within @ inverse, noise * inverse
 
     def marginal(self, columns: Bool[np.ndarray, " columns"]) -> "LowRankNormal":
         """The distribution of some of the columns: their rows of W. On the host."""

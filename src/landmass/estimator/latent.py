@@ -53,8 +53,9 @@ class LatentEstimator(LearnedEstimator, ABC):
         Raises:
             SettingError: there are several members, each with codes of its own.
         """
-        mean, scale = self.posterior(X)
-        return mean + scale * check_random_state(random_state).standard_normal(mean.shape) if draw else mean
+        check_is_fitted(self)
+        Z = self._coordinates(X)
+        return self._draw_codes(Z, check_random_state(random_state)) if draw else self._posterior(Z)[0]
 
     def posterior(self, X: Any) -> tuple[HostCodes, HostCodes]:
         """Mean and standard deviation of each latent of each event, as the model guesses them.
@@ -63,7 +64,7 @@ class LatentEstimator(LearnedEstimator, ABC):
             X: events, in any form that `fit` takes.
         """
         check_is_fitted(self)
-        return self._posterior(self.space_.forward(self._read_again(X).X, self._precision)[0])
+        return self._posterior(self._coordinates(X))
 
     def decode(self, codes: Any) -> Any:
         """The expected events of codes, in the container that `fit` was given.
@@ -217,6 +218,18 @@ class LatentEstimator(LearnedEstimator, ABC):
             self.name_latents(notes.names)
         if notes.directions is not None:
             self.directions_ = load_directions(folder, notes.directions)
+
+    def _coordinates(self, X: Any) -> np.ndarray:
+        """Events in the model's space."""
+        return self.space_.forward(self._read_again(X).X, self._precision)[0]
+
+    def _draw_codes(self, Z: np.ndarray, random_state: np.random.RandomState) -> HostCodes:
+        """A code of each event in the model's space, drawn from its posterior, which is normal, each latent on its own.
+
+        Families whose posterior is another override it.
+        """
+        mean, scale = self._posterior(Z)
+        return mean + scale * random_state.standard_normal(mean.shape)
 
     def _posterior(self, Z: np.ndarray) -> tuple[HostCodes, HostCodes]:
         """Mean and standard deviation of each latent of events in the model's space."""

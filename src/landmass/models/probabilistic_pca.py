@@ -26,7 +26,7 @@ from landmass.estimator.latent import HostCodes, LatentEstimator
 from landmass.estimator.learned import SelectingEstimator
 from landmass.train.learner import Learner, Selection, expectation_maximisation, fixed, in_order
 from landmass.train.rows import Coordinates
-from landmass.types import Event, Key, Precision, Scalar
+from landmass.types import Event, HostEvents, Key, Precision, Scalar
 
 # The most components that are tried where their number is to be chosen.
 MOST_TRIED = 256
@@ -165,8 +165,15 @@ class ProbabilisticPCA(WeighsEvents, LatentEstimator, SelectingEstimator):
         return len(_normal_of(self.model_).variances)
 
     def _posterior(self, Z: np.ndarray) -> tuple[HostCodes, HostCodes]:
-        x = Z.reshape(len(Z), -1) + (MIDDLE if isinstance(self.space_, PixelSpace) else 0.0)
-        return _normal_of(self.model_).posterior(x)
+        return _normal_of(self.model_).posterior(self._flat(Z))
+
+    def _draw_codes(self, Z: np.ndarray, random_state: np.random.RandomState) -> HostCodes:
+        noise = random_state.standard_normal((len(Z), self.n_latents_))
+        return _normal_of(self.model_).codes_of(self._flat(Z), noise)
+
+    def _flat(self, Z: np.ndarray) -> HostEvents:
+        """Events as the normal distribution has them: rows, or the middles of the bytes' cells."""
+        return Z.reshape(len(Z), -1) + (MIDDLE if isinstance(self.space_, PixelSpace) else 0.0)
 
     def _means(self, codes: HostCodes) -> np.ndarray:
         normal, space = _normal_of(self.model_), self.space_

@@ -22,6 +22,7 @@ from landmass.core.many import in_blocks
 from landmass.errors import SettingError
 from landmass.estimator.base import require, require_usual
 from landmass.estimator.coder import CoderEstimator
+from landmass.estimator.latent import AT_ONCE, HostCodes
 from landmass.nn.base import Make
 from landmass.nn.network import Running
 from landmass.train.coder import Coder, Codes, Posterior, black_or_white
@@ -340,6 +341,12 @@ class VAE(CoderEstimator):
         warm_up = self.warm_up * steps
         return Objective(self.beta, warm_up, self.capacity, self.total_correlation, steps, drawn)
 
+    def _draw_codes(self, Z: np.ndarray, random_state: np.random.RandomState) -> HostCodes:
+        if not self._one().uniform:
+            return super()._draw_codes(Z, random_state)
+        noise = random_state.standard_normal((len(Z), self.n_latents_)).astype(np.float32)
+        return in_blocks(_drawn, self._one(), Z, noise, at_once=AT_ONCE).astype(np.float64)
+
     def _settle(self, model: BoundMixture) -> BoundMixture:
         return BoundMixture(model.log_weights, model.components, self.draws)
 
@@ -358,3 +365,9 @@ class VAE(CoderEstimator):
         if self.prior != "mixture":
             require_usual(self, ["bells"], "unless prior='mixture'")
         require(self, "draws", 1 <= self.draws <= 1_000_000, "between 1 and 1000000")
+
+
+def _drawn(model: Any, x: Parts, noise: Float[Array, "events latents"]) -> Codes:
+    """Codes that are drawn in the normal numbers that become codes: there the posterior is normal."""
+    part = jax.tree.map(lambda leaf: leaf[0], model)
+    return part.codes(part.guess(x).at(noise))
