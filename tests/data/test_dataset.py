@@ -77,7 +77,7 @@ UNFIT = {
     "above a bound": (
         Schema((Real(name="a"), Bounded(name="b", low=0, high=15))),
         X,
-        "column 'b' holds 20 \\(1 such values\\), but its schema allows 0 to 15",
+        "column 'b' holds 20 \\(row 1, counted from 0; 1 such values\\), but its schema allows 0 to 15",
     ),
     "below a bound": (Schema((Bounded(name="a", low=1.5, high=3), Real(name="b"))), X, "column 'a' holds 1 "),
     "zero in a positive column": (Schema((Positive(name="a"), Real(name="b"))), X - [1.0, 0.0], "column 'a' holds 0 "),

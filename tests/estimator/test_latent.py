@@ -8,7 +8,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 import landmass
-from landmass import DataError, Images, SettingError
+from landmass import Bounded, DataError, Dataset, Images, Positive, Real, Schema, SettingError
 from landmass.estimator.latent import between
 
 RNG = np.random.default_rng(0)
@@ -91,9 +91,44 @@ def test_names_and_directions_come_back(model, tmp_path):
     np.testing.assert_array_equal(read.directions_.matrix, found.matrix)
     assert str(read.directions_) == str(found)
     np.testing.assert_array_equal(read.edit(NEW[:5], large=1), model.edit(NEW[:5], large=1))
-    for wrong in ({2: "x"}, {0: "width"}, {0: ""}):
-        with pytest.raises(SettingError, match="latents"):
+
+
+def test_latents_are_named_by_their_numbers_with_words_that_differ(model, monkeypatch):
+    # As users have it: the tests' own type checks would refuse some of these first.
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    model.name_latents({np.int64(1): np.str_("width")})
+    assert model.latent_names_ == ("latent_0", "width")
+    for wrong, told in (
+        ({2: "x"}, r"counted from 0 to 1, got names for \[2\]"),
+        (["a", "b", "c"], r"counted from 0 to 1, got names for \[0, 1, 2\]"),
+        ({"latent_0": "w"}, r"counted from 0 to 1, got names for \['latent_0'\]; give their numbers"),
+        ({0: 5}, r"words, got \[5, 'width'\]"),
+        ({0: ""}, "words, got"),
+        ({0: " "}, "words, got"),
+        ({0: None}, "words, got"),
+        ({0: "width"}, "names that differ"),
+        ("ab", "got the one word 'ab'"),
+    ):
+        with pytest.raises(SettingError, match=told):
             model.name_latents(wrong)
+    assert model.latent_names_ == ("latent_0", "width")
+
+
+def test_events_outside_the_sample_space_have_no_code():
+    events = np.column_stack([np.exp(X[:, 0]), np.tanh(X[:, 1]), X[:, 2]])
+    schema = Schema((Positive(name="weight"), Bounded(name="share", low=-1.0, high=1.0), Real(name="x")))
+    model = landmass.ProbabilisticPCA(n_components=1, random_state=0).fit(Dataset(events, schema))
+    assert np.isfinite(model.encode(events)).all()
+    for column, value, told in (
+        (0, -5.0, r"'weight' holds -5 \(row 3, .* allows numbers above 0"),
+        (0, 0.0, r"'weight' holds 0 \(row 3"),
+        (1, 1.5, r"'share' holds 1\.5 \(row 3, counted from 0; 1 such values\), but its schema allows -1 to 1"),
+    ):
+        wrong = events[:5].copy()
+        wrong[3, column] = value
+        for question in (model.encode, model.posterior, model.reconstruct):
+            with pytest.raises(DataError, match=told):
+                question(wrong)
 
 
 def test_interpolation_begins_and_ends_at_the_events(model):
@@ -128,8 +163,12 @@ def test_unknown_way_is_refused(model, monkeypatch):
 def test_what_cannot_be_coded_is_refused(model):
     with pytest.raises(DataError, match=r"codes have shape \(events, 2\) here, found \(3, 5\)"):
         model.decode(np.zeros((3, 5)))
-    with pytest.raises(DataError, match="finite"):
-        model.decode(np.array([[0.0, np.nan]]))
+    model.name_latents({1: "width"})
+    with pytest.raises(DataError, match=r"latent 1 \('width'\) of row 2 is nan .* 1 such values"):
+        model.decode(np.array([[0.0, 1.0], [0.0, 2.0], [0.0, np.nan]]))
+    for words in ([["0", "much"]], [[0.0, 1.0], [2.0]], [[None, {}]]):
+        with pytest.raises(DataError, match="codes are numbers, as many in each row"):
+            model.decode(words)
     with pytest.raises(DataError, match="there are 2 and 1"):
         model.interpolate(NEW[:2], NEW[:1])
     with pytest.raises(SettingError, match="n must be at least 2"):

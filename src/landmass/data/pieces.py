@@ -117,7 +117,7 @@ class Pieces:
     def _survey(self) -> Survey:
         n, total, columns = 0, 0.0, [NOTHING] * len(self.schema.columns)
         for X, weight in self.blocks():
-            check_bounds(self.schema, X)
+            check_bounds(self.schema, X, n)
             with np.errstate(over="ignore", invalid="ignore"):
                 columns = [seen.joined(summary(x, weight)) for seen, x in zip(columns, X.T, strict=True)]
             n, total = n + len(X), total + float(weight.sum())

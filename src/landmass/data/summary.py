@@ -85,24 +85,25 @@ def check_columns(schema: Schema, n: int, columns: list[Summary]) -> None:
             )
 
 
-def check_bounds(schema: Schema, X: Float[np.ndarray, "events columns"]) -> None:
+def check_bounds(schema: Schema, X: Float[np.ndarray, "events columns"], first: int = 0) -> None:
     """Refuse events outside the sample space.
 
     Args:
         schema: the sample space.
         X: the events.
+        first: the number of the first of them.
 
     Raises:
-        DataError: names the column, the value and the remedy.
+        DataError: names the column, the row, the value and the remedy.
     """
     for column, values in zip(schema.columns, X.T, strict=True):
         if isinstance(column, Circular):
             continue
-        outside = values[
-            (values < column.low) | (values > column.high) | (isinstance(column, Positive) & (values <= 0))
-        ]
-        if outside.size:
+        outside = (values < column.low) | (values > column.high) | (isinstance(column, Positive) & (values <= 0))
+        if outside.any():
+            row = int(np.argmax(outside))
+            allowed = "numbers above 0" if isinstance(column, Positive) else f"{column.low:g} to {column.high:g}"
             raise DataError(
-                f"column {column.name!r} holds {outside[0]:g} ({outside.size} such values), but its schema allows "
-                f"{column.low:g} to {column.high:g}; correct the values or the schema"
+                f"column {column.name!r} holds {values[row]:g} (row {first + row}, counted from 0; {outside.sum()} "
+                f"such values), but its schema allows {allowed}; correct the values or the schema"
             )

@@ -4,6 +4,7 @@ import warnings
 from abc import ABC
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -15,7 +16,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from landmass.core.many import in_blocks
+from landmass.data.dataset import Dataset
 from landmass.data.images import Images
+from landmass.data.summary import check_bounds
 from landmass.errors import DataError, SettingError
 from landmass.estimator.learned import LearnedEstimator, Model
 from landmass.train.directions import Directions, directions, shift
@@ -51,6 +54,7 @@ class LatentEstimator(LearnedEstimator, ABC):
             Shape (events, latents), in units of the latents.
 
         Raises:
+            DataError: an event lies outside the sample space; names the column, the row and the value.
             SettingError: there are several members, each with codes of its own.
         """
         check_is_fitted(self)
@@ -62,6 +66,10 @@ class LatentEstimator(LearnedEstimator, ABC):
 
         Args:
             X: events, in any form that `fit` takes.
+
+        Raises:
+            DataError: an event lies outside the sample space; names the column, the row and the value.
+            SettingError: there are several members, each with codes of its own.
         """
         check_is_fitted(self)
         return self._posterior(self._coordinates(X))
@@ -76,14 +84,18 @@ class LatentEstimator(LearnedEstimator, ABC):
             DataError: they are no finite numbers, or not of so many latents.
         """
         check_is_fitted(self)
-        codes = np.asarray(codes, np.float64)
+        codes = _numbers(codes)
         if codes.ndim != 2 or codes.shape[1] != self.n_latents_:
             raise DataError(
                 f"codes have shape (events, {self.n_latents_}) here, found {codes.shape}; give a row of "
                 f"{self.n_latents_} numbers for each event"
             )
-        if not np.isfinite(codes).all():
-            raise DataError("codes are finite numbers, and some of these are not")
+        if len(wrong := np.argwhere(~np.isfinite(codes))):
+            row, place = wrong[0].tolist()
+            raise DataError(
+                f"codes are finite numbers, and latent {place} ({self.latent_names_[place]!r}) of row {row} is "
+                f"{codes[row, place]} (both counted from 0; {len(wrong)} such values); correct or leave out these rows"
+            )
         means, of_images = self._means(codes), self.data_.schema.image is not None
         return self.data_.wrap(self.space_.inverse(np.round(means).astype(np.uint8) if of_images else means))
 
@@ -185,15 +197,24 @@ class LatentEstimator(LearnedEstimator, ABC):
             names: of all latents in order, or of some by their number, counted from 0.
 
         Raises:
-            SettingError: there are no such latents, or two would have one name.
+            SettingError: there are no such latents, a name is no word, or two would have the same.
         """
+        if isinstance(names, str):
+            raise SettingError(
+                f"latents need a name each, got the one word {names!r}; give a list, or {{0: {names!r}}}"
+            )
         given = dict(names) if isinstance(names, Mapping) else dict(enumerate(names))
-        if not all(0 <= place < self.n_latents_ for place in given):
-            raise SettingError(f"latents are counted from 0 to {self.n_latents_ - 1}, got names for {sorted(given)}")
+        known = range(self.n_latents_)
+        if not all(isinstance(place, Integral) and place in known for place in given):
+            raise SettingError(
+                f"latents are counted from 0 to {len(known) - 1}, got names for {list(given)}; give their numbers"
+            )
         all_names = [given.get(place, name) for place, name in enumerate(self.latent_names_)]
-        if len(set(all_names)) < len(all_names) or not all(all_names):
+        if not all(isinstance(name, str) and name.strip() for name in all_names):
+            raise SettingError(f"names of latents are words, got {all_names}; give words that are not empty")
+        if len(set(all_names)) < len(all_names):
             raise SettingError(f"latents need names that differ, got {all_names}")
-        self.latents_named_ = tuple(all_names)
+        self.latents_named_ = tuple(map(str, all_names))
 
     @property
     def latent_names_(self) -> tuple[str, ...]:
@@ -220,8 +241,11 @@ class LatentEstimator(LearnedEstimator, ABC):
             self.directions_ = load_directions(folder, notes.directions)
 
     def _coordinates(self, X: Any) -> np.ndarray:
-        """Events in the model's space."""
-        return self.space_.forward(self._read_again(X).X, self._precision)[0]
+        """Events in the model's space; what lies outside the sample space has no code."""
+        data = self._read_again(X)
+        if isinstance(data, Dataset):
+            check_bounds(self.data_.schema, data.X)
+        return self.space_.forward(data.X, self._precision)[0]
 
     def _draw_codes(self, Z: np.ndarray, random_state: np.random.RandomState) -> HostCodes:
         """A code of each event in the model's space, drawn from its posterior, which is normal, each latent on its own.
@@ -283,6 +307,13 @@ def has_direction(values: np.ndarray) -> bool:
         values: one an event; None and "" mean that there is none.
     """
     return values.dtype.kind in "fiub" or len({str(each) for each in values.tolist() if each not in (None, "")}) == 2
+
+
+def _numbers(codes: Any) -> Float[np.ndarray, "..."]:
+    try:
+        return np.asarray(codes, np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"codes are numbers, as many in each row, and these are not: {error}; correct them") from error
 
 
 def _posterior(model: Any, x: Array) -> Float[Array, "events 2 latents"]:
