@@ -140,6 +140,20 @@ def test_edit_of_one_event_is_scaled_by_the_data():
     assert (found.of_range, found.in_sds) == pytest.approx((0.5, 1.0))
 
 
+def test_words_of_an_edit_count_as_a_reader_tells_them():
+    # The probability of "yes", and the data's own words: a variance of 1/4.
+    read = {"smiling": np.array([0.25, 0.5])}, {"smiling": np.array([0.75, 1.0])}
+    words = np.array(["no", "yes", None, "yes", "no", ""], object)
+    found = what_changed(*read, "smiling", {"smiling": words})["smiling"]
+    assert (found.mean, found.of_range, found.in_sds, found.n) == pytest.approx((0.5, 0.5, 1.0, 2))
+    # Before and after may be words too, of which one shows a single class.
+    before, after = np.array(["no", "no", "", "no"]), np.array(["yes", "no", "yes", "yes"])
+    found = what_changed({"hat": before}, {"hat": after}, "hat", {"hat": np.array(["no", "yes"])})["hat"]
+    assert (found.mean, found.in_sds, found.n) == pytest.approx((2 / 3, 4 / 3, 3))
+    with pytest.raises(DataError, match="'hat' has words of 3 classes, cap, no, yes; give numbers, or make"):
+        what_changed({"hat": before}, {"hat": after}, "hat", {"hat": np.array(["no", "cap"])})
+
+
 def test_edit_measured_differently_before_and_after_is_refused():
     one, two = {"smile": np.zeros(3)}, {"smile": np.zeros(2)}
     with pytest.raises(DataError, match="asked for hat"):

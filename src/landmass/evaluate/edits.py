@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Float, Shaped
 
 from landmass.errors import DataError
 from landmass.text import table
@@ -62,14 +62,17 @@ def what_changed(
 ) -> Changes:
     """Tell how an edit changed measured attributes of events: those that were asked for, and the others.
 
+    Words are two classes, and count as 0 and 1 in sorted order, which is what a `Reader` tells of them.
+
     Args:
-        before: numbers by attribute, one an event; NaN where it could not be measured.
+        before: numbers or words by attribute, one an event; NaN, None or "" where it could not be measured.
         after: the same of the edited events.
         asked: the attributes that were to change; or one.
         reference: the same of the data, to take ranges and standard deviations from; None takes `before`.
 
     Raises:
-        DataError: attributes or events of the two do not match, or an attribute was measured in none.
+        DataError: attributes or events of the two do not match, or an attribute was measured in none, or has words of
+            more than two classes.
     """
     wanted = {asked} if isinstance(asked, str) else set(asked)
     scale = before if reference is None else reference
@@ -93,11 +96,23 @@ def _change(
         raise DataError(
             f"attribute {name!r} was measured in {len(before)} events before the edit, {len(after)} after it"
         )
-    moved = after.astype(np.float64) - before.astype(np.float64)
-    moved = moved[np.isfinite(moved)]
-    known = scale.astype(np.float64)[np.isfinite(scale.astype(np.float64))]
+    first, last, known = _numbers(name, before, after, scale)
+    moved = (last - first)[np.isfinite(last - first)]
+    known = known[np.isfinite(known)]
     if not len(moved) or not len(known):
         raise DataError(f"attribute {name!r} was measured in no event both before and after the edit; leave it out")
     mean, spread = float(moved.mean()), float(known.std()) if np.ptp(known) > 0.0 else np.nan
     width = float(np.ptp(known)) or np.nan
     return Change(name, asked, mean, mean / width, mean / spread, float(np.abs(moved).mean()) / spread, len(moved))
+
+
+def _numbers(name: str, *measured: Shaped[np.ndarray, " _"]) -> list[Float[np.ndarray, " _"]]:
+    """Numbers as they are, NaN where there is none; of words, the places of their classes."""
+    words = sorted({each for values in measured for each in values.tolist() if isinstance(each, str) and each})
+    if len(words) > 2:
+        raise DataError(
+            f"attribute {name!r} has words of {len(words)} classes, {', '.join(words)}; give numbers, or make an "
+            "attribute of each, yes or no"
+        )
+    places = {**{word: place for place, word in enumerate(words)}, None: np.nan, "": np.nan}
+    return [np.array([places.get(each, each) for each in values.tolist()], np.float64) for values in measured]
