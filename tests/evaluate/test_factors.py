@@ -4,6 +4,7 @@ Bounds on chance are five standard errors or more: one false alarm in a million.
 """
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import multivariate_normal, norm
 from sklearn.feature_selection import mutual_info_classif
@@ -94,6 +95,19 @@ def test_information_about_classes_is_that_of_scikit_learn(turned):
     binned = np.column_stack([equal_mass(latent) for latent in codes.T])
     expected = mutual_info_classif(binned, FACTORS["hat"], discrete_features=True)
     assert turned.information[:, 2] == pytest.approx(expected)
+
+
+def test_classes_are_not_merged_however_many():
+    town = np.repeat([f"town {i:02}" for i in range(40)], 25)
+    found = recovery(RNG.normal(size=(1000, 1)), {"town": town})
+    assert found.entropy == pytest.approx([np.log(40)])
+
+
+def test_factors_may_be_a_table():
+    found = recovery(np.column_stack([WIDTH, TILT])[:200], pd.DataFrame(FACTORS)[:200])
+    assert found.names == ("width", "height", "hat")
+    with pytest.raises(DataError, match="no factors"):
+        recovery(NOISE, pd.DataFrame())
 
 
 def test_bins_hold_equally_many_and_keep_equal_values_together():

@@ -4,6 +4,7 @@ Bounds on chance are five standard errors or more: one false alarm in a million.
 """
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import norm
 
@@ -90,6 +91,15 @@ def test_two_classes_are_two_steps_apart():
     # However the classes are written; in the order of their numbers.
     for values in (hat == "yes", np.where(hat == "yes", 1, -1), np.where(hat == "yes", 1.0, 0.0)):
         assert directions(CODES, {"hat": values}).matrix == pytest.approx(found.matrix)
+
+
+def test_attributes_may_be_a_table():
+    table = pd.DataFrame({"smile": LABELS["smile"], 7: np.where(LABELS["width"] > 0.0, "yes", "no")})
+    found = directions(CODES, table)
+    assert found.names == ("smile", "7")
+    np.testing.assert_array_equal(found.weights, directions(CODES, {**table}).weights)
+    with pytest.raises(DataError, match="no attributes to learn"):
+        directions(CODES, pd.DataFrame())
 
 
 def kkt(covariance, weights, wanted):

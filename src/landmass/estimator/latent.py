@@ -22,6 +22,7 @@ from landmass.data.summary import check_bounds
 from landmass.errors import DataError, SettingError
 from landmass.estimator.learned import LearnedEstimator, Model
 from landmass.train.directions import Directions, directions, shift
+from landmass.train.labels import Attributes
 from landmass.train.saved_directions import LatentNotes, load_directions, save_directions
 
 # Events that are encoded and decoded at a time: few, so that one event does not wait for many.
@@ -129,7 +130,7 @@ class LatentEstimator(LearnedEstimator, ABC):
             raise DataError(f"interpolation is between two events; there are {len(a)} and {len(b)}")
         return self.decode(between(a[0], b[0], n, how))
 
-    def directions(self, X: Any, attributes: Mapping[str, Any] | None = None) -> Directions:
+    def directions(self, X: Any, attributes: Attributes | None = None) -> Directions:
         """Learn from labelled events which way in latent space leads to more of each attribute.
 
         The estimator keeps what it finds as `directions_`, which `edit` follows and `save` saves; printed, it is a
@@ -137,8 +138,8 @@ class LatentEstimator(LearnedEstimator, ABC):
 
         Args:
             X: events, in any form that `fit` takes.
-            attributes: by name, one label an event: numbers, or two classes; NaN, None and "" mean that there is none.
-                None takes the labels that images come with, of numbers and of two classes.
+            attributes: by name, or as a pandas table, one label an event: numbers, or two classes; NaN, None and ""
+                mean that there is none. None takes the labels that images come with, of numbers and of two classes.
 
         Raises:
             DataError: there are no labels, or an attribute has fewer than 20, or one class only.

@@ -1,6 +1,6 @@
 """Factors: how well codes tell what events were made of, and whether each latent tells one thing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from landmass.errors import DataError
 from landmass.text import table
-from landmass.train.labels import LEAST, Labelled, checked, labelled
+from landmass.train.labels import LEAST, Attributes, Labelled, checked, labelled
 
 # Bins of equal mass that amounts are put into for mutual information, as Chen et al. 2018.
 BINS = 20
@@ -102,7 +102,7 @@ class Recovery:
         return compare([("codes", self)])
 
 
-def recovery(codes: Float[np.ndarray, "events latents"], factors: Mapping[str, Any], seed: int = 0) -> Recovery:
+def recovery(codes: Float[np.ndarray, "events latents"], factors: Attributes, seed: int = 0) -> Recovery:
     """Tell how well codes recover the factors that events were made of.
 
     Scores are of one half of the events, after a fit to the other half: of the trees, to its first 5,000 events. The
@@ -111,8 +111,8 @@ def recovery(codes: Float[np.ndarray, "events latents"], factors: Mapping[str, A
 
     Args:
         codes: of the events: posterior means, or what an encoder gives.
-        factors: by name, one value an event: numbers, or words for classes; events without a value (NaN, None, "") are
-            left out of that factor.
+        factors: by name, or as a pandas table, one value an event: numbers, or words for classes; events without
+            a value (NaN, None, "") are left out of that factor.
         seed: of the halves and the trees.
 
     Raises:
@@ -121,13 +121,14 @@ def recovery(codes: Float[np.ndarray, "events latents"], factors: Mapping[str, A
     Source: Eastwood & Williams 2018; Chen, Li, Grosse & Duvenaud 2018; Locatello et al. 2019.
     """
     z = checked(codes)
-    if not factors:
+    if len(factors) == 0:
         raise DataError("there are no factors to recover; give at least one, by its name")
-    found = [labelled(name, values, len(z), 2 * LEAST) for name, values in factors.items()]
+    found = [labelled(str(name), values, len(z), 2 * LEAST) for name, values in factors.items()]
     fits = [_fits(z[factor.known], factor, seed) for factor in found]
-    binned = [equal_mass(factor.values) for factor in found]
+    # Classes are what they are, however many.
+    binned = [equal_mass(each.values) if each.classes is None else each.values.astype(int) for each in found]
     return Recovery(
-        names=tuple(factors),
+        names=tuple(each.name for each in found),
         scores=tuple("accuracy" if factor.classes else "R²" for factor in found),
         linear=np.array([linear for linear, _, _ in fits]),
         nonlinear=np.array([nonlinear for _, nonlinear, _ in fits]),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 from jaxtyping import Float
@@ -13,7 +13,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from landmass.errors import DataError
 from landmass.text import table
 from landmass.train.cloud import Cloud
-from landmass.train.labels import Labelled, checked, labelled
+from landmass.train.labels import Attributes, Labelled, checked, labelled
 
 Metric = Literal["codes", "latents"]
 
@@ -197,7 +197,7 @@ class Directions:
 
 def directions(
     codes: Float[np.ndarray, "events latents"],
-    attributes: Mapping[str, Any],
+    attributes: Attributes,
     *,
     metric: Metric = "codes",
     seed: int = 0,
@@ -213,7 +213,8 @@ def directions(
 
     Args:
         codes: of training events.
-        attributes: by name, one label an event: numbers, or two classes; NaN, None and "" mean that there is none.
+        attributes: by name, or as a pandas table, one label an event: numbers, or two classes; NaN, None and "" mean
+            that there is none.
         metric: what the steps are shortest in: the covariance of the codes, or plain latents.
         seed: of the parts that the probes' quality is measured on.
 
@@ -224,9 +225,9 @@ def directions(
         2014 (C w, the pattern of a linear probe).
     """
     z = checked(codes)
-    if not attributes:
+    if len(attributes) == 0:
         raise DataError("there are no attributes to learn directions of; give at least one, by its name")
-    found = [labelled(name, values, len(z)) for name, values in attributes.items()]
+    found = [labelled(str(name), values, len(z)) for name, values in attributes.items()]
     for each in found:
         if len(each.counts) > 2:
             raise DataError(
@@ -239,7 +240,7 @@ def directions(
         if not w.any():
             raise DataError(f"the codes are the same for every value of attribute {each.name!r}; leave it out")
     return Directions(
-        names=tuple(attributes),
+        names=tuple(each.name for each in found),
         weights=weights,
         units=np.array([_unit(z[each.known], each, w) for each, w in zip(found, weights, strict=True)]),
         quality=tuple(_quality(z[each.known], each, seed) for each in found),

@@ -1,8 +1,9 @@
 """Codes and attributes as an evaluation of latents is given them: checked, and told from what is not labelled."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
@@ -11,6 +12,19 @@ from landmass.errors import DataError
 
 # The fewest labelled events that anything is learned from, and the fewest of each class.
 LEAST, LEAST_OF_CLASS = 20, 5
+
+
+@runtime_checkable
+class Attributes(Protocol):
+    """Labels by name, one an event: a mapping, or a pandas table. Whether a table is empty only its length says."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+    def items(self) -> Iterable[tuple[Any, Any]]:
+        """Names with their labels."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
