@@ -1,5 +1,7 @@
 """Variational auto-encoders: bounds below the truth, densities that integrate to one, codes, and what is refused."""
 
+import warnings
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -11,7 +13,9 @@ from scipy import special, stats
 import landmass
 from landmass import VAE, DataError, Ladder, SettingError
 from landmass.models.vae import Bells, Posterior, total_correlation
+from landmass.train.cloud import Cloud
 from landmass.train.coder import black_or_white
+from landmass.train.directions import shift
 from tests.models.cases import data
 
 RNG = np.random.default_rng(0)
@@ -167,6 +171,31 @@ def test_uniform_codes_are_normal_ones_by_their_distribution_function():
     np.testing.assert_allclose(uniform.decode(by_distribution(codes)), normal.decode(codes), rtol=1e-4, atol=1e-4)
     # Beyond the prior there is nothing more to come.
     np.testing.assert_array_equal(uniform.decode([[9.0, -9.0]]), uniform.decode([[99.0, -99.0]]))
+
+
+def test_edits_beyond_the_ends_of_a_uniform_prior_are_counted():
+    rng = np.random.default_rng(3)
+    events = rng.uniform(-1.0, 1.0, (500, 1)) + 0.05 * rng.normal(size=(500, 3))
+    model = VAE(prior="uniform", latents=1, hidden=16, max_steps=400, learning_rate=0.01, random_state=0).fit(events)
+    model.directions(events, {"size": events[:, 0]})
+    ends = np.sqrt(3.0)
+    for steps in (1.0, 2.0, 3.0):
+        codes = model.encode(events[:100]) + shift(model.directions_, {"size": steps})[None]
+        cut = int((np.abs(codes) > ends).any(1).sum())
+        assert cut > 0
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            model.edit(events[:100], size=steps)
+        told = [str(each.message) for each in caught if "far from" not in str(each.message)]
+        assert len(told) == 1
+        assert told[0].startswith(
+            f"{cut} of 100 edited codes reach beyond the ends of the latents, ±1.73, and are cut off"
+        )
+    beyond = np.array([[ends + 0.01], [ends - 0.01], [-ends - 0.01], [0.0]])
+    assert model.outside(beyond, model.directions_.cloud).tolist() == [True, False, True, False]
+    # Other priors have no ends.
+    free = VAE(latents=1, hidden=4, max_steps=2, random_state=0).fit(events)
+    assert not free.outside(beyond / 100, Cloud.of(np.linspace(-2.0, 2.0, 500)[:, None])).any()
 
 
 def test_total_correlation_tells_dependent_codes_from_independent_ones():

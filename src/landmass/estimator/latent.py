@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -21,6 +21,7 @@ from landmass.data.images import Images
 from landmass.data.summary import check_bounds
 from landmass.errors import DataError, SettingError
 from landmass.estimator.learned import LearnedEstimator, Model
+from landmass.train.cloud import Cloud
 from landmass.train.directions import Directions, directions, shift
 from landmass.train.labels import Attributes
 from landmass.train.saved_directions import LatentNotes, load_directions, save_directions
@@ -181,15 +182,30 @@ class LatentEstimator(LearnedEstimator, ABC):
             raise SettingError("edit needs directions: call directions(X, attributes) with labelled events first")
         found = self.directions_
         codes = self.encode(X) + shift(found, {**(steps or {}), **more}, orthogonal)[None]
-        outside = np.flatnonzero(found.cloud.outside(codes, FAR))
-        if len(outside):
-            farthest = outside[np.argmax(found.cloud.ratios(codes[outside]))]
+        if (outside := found.cloud.outside(codes, FAR)).any():
+            farthest = int(np.argmax(np.where(outside, found.cloud.ratios(codes), -np.inf)))
             warnings.warn(
-                f"{len(outside)} of {len(codes)} edited events lie far from what was learned from, and are not to be "
+                f"{outside.sum()} of {len(codes)} edited events lie far from what was learned from, and are not to be "
                 f"trusted; the farthest is event {farthest} (counted from 0): {found.cloud.sentence(codes[farthest])}",
                 stacklevel=2,
             )
+        if (cut := self._beyond(codes)).any():
+            warnings.warn(
+                f"{cut.sum()} of {len(codes)} edited codes reach beyond the ends of the latents, ±{self._reach:.3g}, "
+                f"and are cut off there; the first is that of event {int(np.argmax(cut))} (counted from 0): take fewer "
+                "steps",
+                stacklevel=2,
+            )
         return self.decode(codes)
+
+    def outside(self, codes: HostCodes, cloud: Cloud) -> Bool[np.ndarray, " events"]:
+        """Whether edited codes lie far from those of the data, or beyond the ends of the latents.
+
+        Args:
+            codes: shape (events, latents).
+            cloud: the codes of the data.
+        """
+        return cloud.outside(codes, FAR) | self._beyond(codes)
 
     def name_latents(self, names: Mapping[int, str] | Sequence[str]) -> None:
         """Give latents names, which `save` saves.
@@ -240,6 +256,15 @@ class LatentEstimator(LearnedEstimator, ABC):
             self.name_latents(notes.names)
         if notes.directions is not None:
             self.directions_ = load_directions(folder, notes.directions)
+
+    @property
+    def _reach(self) -> float:
+        """Where latents end to both sides: nowhere, but for families that say so."""
+        return np.inf
+
+    def _beyond(self, codes: HostCodes) -> Bool[np.ndarray, " events"]:
+        """Which codes no event can have, so that they are decoded as the ends."""
+        return np.asarray((np.abs(codes) > self._reach).any(axis=1))
 
     def _coordinates(self, X: Any) -> np.ndarray:
         """Events in the model's space; what lies outside the sample space has no code."""

@@ -341,6 +341,10 @@ class VAE(CoderEstimator):
         warm_up = self.warm_up * steps
         return Objective(self.beta, warm_up, self.capacity, self.total_correlation, steps, drawn)
 
+    @property
+    def _reach(self) -> float:
+        return REACH if self._one().uniform else math.inf
+
     def _draw_codes(self, Z: np.ndarray, random_state: np.random.RandomState) -> HostCodes:
         if not self._one().uniform:
             return super()._draw_codes(Z, random_state)

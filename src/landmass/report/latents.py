@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from sklearn.linear_model import LinearRegression
 
 from landmass.errors import DataError
-from landmass.estimator.latent import FAR, LatentEstimator, between
+from landmass.estimator.latent import LatentEstimator, between
 from landmass.evaluate.latents import STRIP, strip
 from landmass.report.codes import Code, Coded
 from landmass.report.strips import Strip, draw_strips
@@ -244,7 +244,7 @@ def edits(model: LatentEstimator, images: Any, directions: Directions, theme: Th
     for place, name in enumerate(found.names):
         steps = [held(found, name, step) for step in STEPS]
         codes = np.concatenate([code + np.stack(steps) for code in coded.means])
-        far = found.cloud.outside(codes, FAR)
+        far = model.outside(codes, found.cloud)
         below = [("far out" if each else "") for each in far] if far.any() else ()
         classes = found.classes[place]
         said = f"a step: {found.step(place)}" if classes is None else f"{classes[0]} → {classes[1]}"
