@@ -2,7 +2,8 @@
 
 LandmassError
 ├── DataError      the data cannot be modelled: names the column, the value and the way out   (also a ValueError)
-│   └── NotNumbersError   it holds things that are no numbers                                (also a TypeError)
+│   ├── NotNumbersError   it holds things that are no numbers                                (also a TypeError)
+│   └── InseparableError  an attribute cannot change while others stay
 ├── SettingError   an unknown family, setting or data set, or a value out of range            (also a ValueError)
 ├── FitError       training cannot go on; the best state so far is kept                       (also a RuntimeError)
 └── StoreError     a run or model folder cannot be written, or does not hold what it says     (also an OSError)
@@ -19,6 +20,22 @@ class DataError(LandmassError, ValueError):
 
 class NotNumbersError(DataError, TypeError):
     """The data holds things that are no numbers."""
+
+
+class InseparableError(DataError):
+    """An attribute cannot change while others stay.
+
+    Args:
+        problem: what cannot be.
+        remedy: what to do next, which each face words as it is asked for there.
+    """
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(problem, remedy)
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return "; ".join(self.args)
 
 
 class SettingError(LandmassError, ValueError):

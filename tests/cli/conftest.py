@@ -1,5 +1,6 @@
-"""What the command line's tests share: a small table, a finished run, and a way to call a command."""
+"""What the command line's tests share: small tables and pictures, a finished run, and a way to call a command."""
 
+import csv
 import io
 import os
 import subprocess
@@ -24,6 +25,40 @@ class Answer:
 
 
 Call = Callable[..., Answer]
+
+
+def table(n: int, seed: int) -> str:
+    """Rows that two hidden numbers make, and after them two attributes: the first of these, and the second's sign."""
+    rng = np.random.default_rng(seed)
+    hidden = rng.normal(size=(n, 2))
+    rows = hidden @ np.array([[1.0, 0.5, -1.0], [0.0, 1.0, 2.0]]) + 0.05 * rng.normal(size=(n, 3))
+    # Every ninth row has no age.
+    cells = [
+        f"{a},{b},{c},{'' if i % 9 == 0 else h},{'old' if k > 0 else 'new'},town {i}"
+        for i, ((a, b, c), (h, k)) in enumerate(zip(rows.tolist(), hidden.tolist(), strict=True))
+    ]
+    return "\n".join(["a,b,c,age,make,place", *cells]) + "\n"
+
+
+def grey(n: int = 60) -> dict[str, np.ndarray]:
+    """Pictures that are brighter below, half of them more so, with labels."""
+    rng = np.random.default_rng(0)
+    bright = np.arange(n) % 2 == 0
+    slope = np.arange(8)[:, None] * np.where(bright, 30, 15)[:, None, None] + rng.normal(0, 20, (n, 8, 8))
+    labels = {"bright": np.where(bright, "yes", "no"), "three": np.arange(n).astype(str), "level": slope.mean((1, 2))}
+    return {"images": slope.clip(0, 255).astype(np.uint8), **labels}
+
+
+def cells(text: str) -> np.ndarray:
+    """The numbers of the first three columns."""
+    return np.array([line.split(",")[:3] for line in text.splitlines()[1:]], float)
+
+
+def printed(answer: Answer) -> tuple[list[str], np.ndarray]:
+    """The columns' names and numbers that were printed."""
+    assert answer.code == 0, answer.err
+    head, *lines = csv.reader(io.StringIO(answer.out))
+    return head, np.array(lines, float)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
 """Codes on the real command line: encode, decode, edit by attribute; black and white; missing cells; refusals."""
 
-import csv
-import io
 import json
 import warnings
 from pathlib import Path
@@ -13,32 +11,10 @@ from PIL import Image
 import landmass
 from landmass.cli import main
 from landmass.cli.sources import FRESH_SEED
-from tests.cli.conftest import Answer, Call
+from tests.cli.conftest import Call, cells, grey, printed, table
 
 TINY = ("--set", "vae.max_steps=30", "--set", "vae.hidden=8", "--set", "vae.architecture=mlp")
 PCA = ("--set", "probabilistic_pca.n_components=2")
-
-
-def table(n: int, seed: int) -> str:
-    """Rows that two hidden numbers make, and after them two attributes: the first of these, and the second's sign."""
-    rng = np.random.default_rng(seed)
-    hidden = rng.normal(size=(n, 2))
-    rows = hidden @ np.array([[1.0, 0.5, -1.0], [0.0, 1.0, 2.0]]) + 0.05 * rng.normal(size=(n, 3))
-    # Every ninth row has no age.
-    cells = [
-        f"{a},{b},{c},{'' if i % 9 == 0 else h},{'old' if k > 0 else 'new'},town {i}"
-        for i, ((a, b, c), (h, k)) in enumerate(zip(rows.tolist(), hidden.tolist(), strict=True))
-    ]
-    return "\n".join(["a,b,c,age,make,place", *cells]) + "\n"
-
-
-def grey(n: int = 60) -> dict[str, np.ndarray]:
-    """Pictures that are brighter below, half of them more so, with labels."""
-    rng = np.random.default_rng(0)
-    bright = np.arange(n) % 2 == 0
-    slope = np.arange(8)[:, None] * np.where(bright, 30, 15)[:, None, None] + rng.normal(0, 20, (n, 8, 8))
-    labels = {"bright": np.where(bright, "yes", "no"), "three": np.arange(n).astype(str), "level": slope.mean((1, 2))}
-    return {"images": slope.clip(0, 255).astype(np.uint8), **labels}
 
 
 @pytest.fixture(scope="module")
@@ -68,18 +44,6 @@ def binary_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = ("--binary", "draw", "--families", "independent,vae", *TINY, "--no-report")
     assert main(["fit", str(folder / "grey.npz"), *words, "--out", str(folder / "run")]) == 0
     return folder / "run"
-
-
-def cells(text: str) -> np.ndarray:
-    """The numbers of the first three columns."""
-    return np.array([line.split(",")[:3] for line in text.splitlines()[1:]], float)
-
-
-def printed(answer: Answer) -> tuple[list[str], np.ndarray]:
-    """The columns' names and numbers that were printed."""
-    assert answer.code == 0, answer.err
-    head, *lines = csv.reader(io.StringIO(answer.out))
-    return head, np.array(lines, float)
 
 
 def test_codes_are_columns_by_the_latents_names(call: Call, rows_run: Path):
@@ -187,7 +151,8 @@ def test_edited_pictures_follow_their_labels(call: Call, pictures_run: Path):
     model.directions(images)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        np.testing.assert_array_equal(np.load("held.npz")["images"], model.edit(images, radius=1))
+        expected = model.edit(images, radius=1, hold=["height"])
+    np.testing.assert_array_equal(np.load("held.npz")["images"], expected)
     few = call(*words, "--n", "9", "--out", "few.npz")
     assert few.code == 2
     assert "attribute 'radius' has 9 labelled events, of which 20 are needed" in few.err

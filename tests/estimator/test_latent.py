@@ -72,6 +72,17 @@ def test_edit_moves_an_attribute_as_asked_and_leaves_the_other(model):
     np.testing.assert_allclose(model.edit(NEW, {"first": 0.0}), before, rtol=1e-6, atol=1e-6)
 
 
+def test_doubles_are_held_only_if_asked_for(model):
+    smiling = np.where(HIDDEN[:, 0] > 0.0, "yes", "no")
+    model.directions(X, {"smile": HIDDEN[:, 0], "smiling": smiling, "width": HIDDEN[:, 1]})
+    before, after = model.reconstruct(NEW), model.edit(NEW, smiling=1.0)
+    # Half of the way between the mean codes of a normal number's two signs: √(2/π) of its deviation.
+    assert (after - before)[:, 0].mean() == pytest.approx(np.sqrt(2.0 / np.pi) * HIDDEN[:, 0].std(), rel=0.15)
+    np.testing.assert_array_equal(model.edit(NEW, smiling=1.0, hold=["width"]), after)
+    with pytest.raises(DataError, match=r"hold fewer of them, with hold=\[…\], or none, with orthogonal=False"):
+        model.edit(NEW, smiling=1.0, hold=["smile", "width"])
+
+
 def test_far_edits_are_warned_of_with_their_distance(model):
     model.directions(X, {"first": HIDDEN[:, 0]})
     with pytest.warns(UserWarning, match="times as far from the middle as the training codes"):
@@ -203,6 +214,12 @@ def test_labels_that_images_come_with_are_the_attributes():
     images = Images(X, {**labels, "file": np.array([f"{i}.png" for i in range(60)])})
     model = landmass.ProbabilisticPCA(n_components=3, random_state=0).fit(images)
     assert model.directions(images).names == ("bright", "side")
+    # Those of which nothing can be learned are left out.
+    rare = np.array(["yes"] * 57 + ["no"] * 3)
+    more = Images(X, {**labels, "year": np.full(60, 1999.0), "rare": rare, "gap": np.full(60, np.nan)})
+    assert model.directions(more).names == ("bright", "side")
+    with pytest.raises(DataError, match="no direction can be learned of bright, side; give attributes="):
+        model.directions(Images(X[:9], {name: values[:9] for name, values in labels.items()}))
     edited = model.edit(images, bright=1.0)
     assert edited.shape == (60, 2, 2, 1)
     assert edited.dtype == np.uint8

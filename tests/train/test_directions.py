@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from landmass.errors import DataError
+from landmass.errors import DataError, SettingError
 from landmass.train.directions import directions, shift
 
 RNG = np.random.default_rng(0)
@@ -124,7 +124,7 @@ def test_orthogonal_step_is_the_shortest_that_leaves_other_probes_unchanged(metr
 def test_shift_adds_up_steps():
     found = directions(CODES, LABELS)
     asked = {"smile": 2.0, "width": -1.0}
-    both = shift(found, asked)
+    both = shift(found, asked, hold="tilt")
     assert found.weights @ both == pytest.approx(found.units * [2.0, -1.0, 0.0], abs=1e-9)
     assert both == pytest.approx(2.0 * found.orthogonalised[0] - found.orthogonalised[1])
     assert shift(found, asked, orthogonal=False) == pytest.approx(2.0 * found.matrix[0] - found.matrix[1])
@@ -154,9 +154,9 @@ def test_table_tells_how_long_a_step_is_alone_and_with_others_held():
     assert lines[0].split("  ")[0] == "attribute"
     assert lines[-1].split()[0] == "hat"
     assert "half from no to yes" in lines[-1]
-    alone = found.cloud.lengths(found.orthogonalised)
-    assert (alone >= found.cloud.lengths(found.matrix) - 1e-9).all()
-    assert lines[1].endswith(f"{alone[0]:.2f}")
+    # Beside the smile the width is held; the tilt and the hat are told as one with it.
+    alone = kkt(found.cloud.covariance, found.weights[:2], [found.units[0], 0.0])
+    assert lines[1].endswith(f"{found.cloud.lengths(alone[None])[0]:.2f}")
 
 
 def test_events_without_a_label_are_left_out():
@@ -178,22 +178,59 @@ def test_unused_latents_get_no_step():
 
 def test_twins_change_together_or_not_at_all():
     found = directions(CODES, {**LABELS, "grin": 3.0 * LABELS["smile"]})
-    with pytest.raises(DataError, match="attribute 'smile' cannot change while the others stay"):
-        shift(found, {"smile": 1.0})
-    assert "impossible" in str(found)
-    step = shift(found, {"smile": 1.0, "grin": 1.0})
+    with pytest.raises(
+        DataError, match=r"attribute 'smile' cannot change while the others stay.*hold fewer of them, with "
+    ):
+        shift(found, {"smile": 1.0}, hold="grin")
+    step = shift(found, {"smile": 1.0, "grin": 1.0}, hold=["width", "tilt"])
     assert found.weights @ step == pytest.approx(found.units * [1, 0, 0, 1], abs=1e-6)
-    assert found.weights @ shift(found, {"width": 1.0}) == pytest.approx(found.units * [0, 1, 0, 0], abs=1e-6)
+    step = shift(found, {"width": 1.0}, hold=["smile", "tilt", "grin"])
+    assert found.weights @ step == pytest.approx(found.units * [0, 1, 0, 0], abs=1e-6)
 
 
 def test_more_attributes_than_latents_are_held_in_part():
     found = directions(CODES, {**LABELS, "age": REST[:, 0], "hat": REST[:, 1] > 0.0})
     with pytest.raises(DataError, match="codes of 4 latents tell some of smile, width, tilt, age, hat"):
-        shift(found, {"smile": 1.0})
+        shift(found, {"smile": 1.0}, hold=["width", "tilt", "age", "hat"])
     fewer = found.only("tilt", "smile")
     expected = directions(CODES, {"tilt": LABELS["tilt"], "smile": LABELS["smile"]})
     assert str(fewer) == str(expected)
     assert shift(fewer, {"smile": 1.0}) == pytest.approx(shift(expected, {"smile": 1.0}))
+
+
+def test_only_what_codes_tell_by_itself_is_held_unless_others_are_named():
+    z, noise = with_covariance(np.eye(4), N)
+    labels = {"smile": z[:, 0], "width": 0.6 * z[:, 0] + 0.8 * z[:, 2], "tilt": z[:, 1]}
+    told_as_one = {"smiling": np.where(z[:, 0] > 0.0, "yes", "no"), "grin": z[:, 0] + 0.2 * (z[:, 3] + noise[:, 0])}
+    found = directions(z, {**labels, **told_as_one, "chance": np.random.default_rng(4).normal(size=N)})
+    assert set(found.doubles) == {"smiling", "grin"}
+    assert not found.told[5]
+    for asked in ("smile", "smiling"):
+        # Neither the others that are told as one with it, nor chance.
+        assert set(found.held_beside([asked])) == {"width", "tilt"}
+        place = [found.place(name) for name in (asked, "width", "tilt")]
+        expected = kkt(found.cloud.covariance, found.weights[place], [found.units[place[0]], 0.0, 0.0])
+        assert shift(found, {asked: 1.0}) == pytest.approx(expected, abs=1e-8)
+    assert set(found.held_beside(["width"])) == {"smile", "tilt"}
+    # The table tells how long these steps are.
+    row = next(line for line in str(found).splitlines() if line.startswith("smiling "))
+    assert row.endswith(f"{found.cloud.lengths(shift(found, {'smiling': 1.0})[None])[0]:.2f}")
+    # To hold a double leads far away.
+    far = shift(found, {"smiling": 1.0}, hold=["smile"])
+    assert found.cloud.lengths(far[None])[0] > 5.0 * found.cloud.lengths(shift(found, {"smiling": 1.0})[None])[0]
+    expected = found.only("smile", "chance").holding(np.array([1.0, 0.0]))
+    np.testing.assert_array_equal(shift(found, {"smile": 1.0}, hold="chance"), expected)
+    assert shift(found, {"smile": 1.0}, hold=()) == pytest.approx(found.matrix[0])
+
+
+def test_what_is_to_change_is_not_held():
+    found = directions(CODES, LABELS)
+    with pytest.raises(SettingError, match="'smile' is to change and to stay"):
+        shift(found, {"smile": 1.0}, hold=["width", "smile"])
+    with pytest.raises(SettingError, match=r"orthogonal=False lets .* hold='width' keeps some"):
+        shift(found, {"smile": 1.0}, orthogonal=False, hold="width")
+    with pytest.raises(DataError, match="'wdith'; did you mean 'width'"):
+        shift(found, {"smile": 1.0}, hold=["wdith"])
 
 
 def test_unknown_attribute_is_refused_with_the_closest():

@@ -83,10 +83,10 @@ def decode(
     help=examples(
         "Write the events of SOURCE with more of some attributes and less of others: so many steps along the latent "
         "directions that labels tell, one step being a standard deviation of an amount, or half of the way between two "
-        "classes. Labels are those of pictures, or all further columns of a table. What is predicted of the other "
-        "attributes stays.",
+        "classes. Labels are those of pictures, or all further columns of a table; where they lack one, the directions "
+        "are those saved with the rung. What is predicted of other attributes stays.",
         "landmass edit runs/photos-1 new_photos smile=+2 width=-1 --attributes photos --out edited.png",
-        "landmass edit runs/portraits-1 portraits smile=2 --hold width,eyes --out edited.npz",
+        "landmass edit runs/portraits-1 portraits smile=2 --hold face_width,eye_distance --out edited.npz",
         "landmass edit runs/table-1 table.csv age=+1 --free",
     ),
 )
@@ -101,7 +101,8 @@ def edit(
     ] = None,
     rung: Coder = None,
     hold: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Attributes that are to stay  [default: all others]")
+        str | None,
+        typer.Option(metavar="A,B", help="Attributes that are to stay  [default: all others that codes tell apart]"),
     ] = None,
     free: Annotated[bool, typer.Option("--free", help="Let all other attributes move.")] = False,
     out: AnyFile = None,

@@ -20,10 +20,11 @@ from landmass.cli.sources import Source, check_there, table_or_name, tell_notes
 from landmass.data.builtin import DATASETS
 from landmass.data.examples import read_inputs
 from landmass.data.features import Table
-from landmass.errors import DataError, SettingError
-from landmass.estimator.latent import HostCodes, LatentEstimator, has_direction
+from landmass.errors import DataError, InseparableError, SettingError
+from landmass.estimator.latent import HostCodes, LatentEstimator
 from landmass.ladder import Ladder
 from landmass.text import title
+from landmass.train.labels import has_direction
 
 Labels = Mapping[str, Shaped[np.ndarray, " events"]]
 """What is known of events, by name."""
@@ -77,9 +78,11 @@ def edit(
         run: the run's folder.
         source: what to read, as `asked` says it.
         steps: texts of the form `NAME=NUMBER`.
-        attributes: labelled events to learn directions from; None takes the events themselves.
+        attributes: labelled events to learn directions from; None takes the events themselves, or the directions that
+            were saved with the rung where these lack a label.
         rung: the rung to ask, as of `encode`.
-        hold: names of the attributes that are to stay, with commas between them; None holds all others.
+        hold: names of the attributes that are to stay, with commas between them; None holds all others that codes tell
+            by themselves.
         free: whether none is held.
         out: the file; None writes rows as CSV to stdout.
     """
@@ -89,16 +92,32 @@ def edit(
     held = None if hold is None else [name.strip() for name in hold.split(",")]
     model = _coder(run, rung)
     check_events_file(out, _of_images(model))
-    told, labels = _labelled(run, model, source if attributes is None else asked(attributes))
-    known = _attributes(labels, wanted, [] if free else held, attributes or source.source)
+    labelled = source if attributes is None else asked(attributes, binary=source.binary)
+    told, labels = _labelled(run, model, labelled)
     events = told if attributes is None else events_for(run, model, source)
-    tell_lines(str(model.directions(told, known)))
+    if attributes is None and _saved_tell(model, [*wanted, *(held or [])], labels):
+        tell("directions are those that were saved with the model")
+    else:
+        model.directions(told, _attributes(labels, wanted, [] if free else held, labelled.source))
+    tell_lines(str(model.directions_))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        edited = model.edit(events, wanted, orthogonal=not free)
+        try:
+            edited = model.edit(events, wanted, hold=held, orthogonal=not free)
+        except InseparableError as error:
+            remedy = "hold fewer of them, with --hold A,B, or none, with --free"
+            raise InseparableError(error.problem, remedy) from error
     for warning in caught:
         tell(f"warning: {warning.message}")
     write_events(edited, out)
+
+
+def _saved_tell(model: Any, names: Sequence[str], labels: Labels) -> bool:
+    """Whether directions that were saved with a rung tell of attributes of which events have no labels."""
+    saved = getattr(model, "directions_", None)
+    if saved is None or all(name in labels for name in names):
+        return False
+    return not labels or all(name in saved.names for name in names)
 
 
 def _coder(run: Path, wanted: str | None) -> Any:

@@ -2,7 +2,7 @@
 
 import warnings
 from abc import ABC
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
@@ -23,7 +23,7 @@ from landmass.errors import DataError, SettingError
 from landmass.estimator.learned import LearnedEstimator, Model
 from landmass.train.cloud import Cloud
 from landmass.train.directions import Directions, directions, shift
-from landmass.train.labels import Attributes
+from landmass.train.labels import LEAST, Attributes, has_direction
 from landmass.train.saved_directions import LatentNotes, load_directions, save_directions
 
 # Events that are encoded and decoded at a time: few, so that one event does not wait for many.
@@ -140,7 +140,8 @@ class LatentEstimator(LearnedEstimator, ABC):
         Args:
             X: events, in any form that `fit` takes.
             attributes: by name, or as a pandas table, one label an event: numbers, or two classes; NaN, None and ""
-                mean that there is none. None takes the labels that images come with, of numbers and of two classes.
+                mean that there is none. None takes those labels that images come with of which a direction can be
+                learned.
 
         Raises:
             DataError: there are no labels, or an attribute has fewer than 20, or one class only.
@@ -152,36 +153,48 @@ class LatentEstimator(LearnedEstimator, ABC):
             labels = data.labels if isinstance(data, Images) else {}
             attributes = {name: values for name, values in labels.items() if has_direction(values)}
             if not attributes:
+                told = (
+                    f"no direction can be learned of {', '.join(labels)}" if labels else "these events have no labels"
+                )
                 raise DataError(
-                    "there are no labels of numbers or of two classes among these events; give "
-                    "attributes={name: labels}"
+                    f"{told}; give attributes={{name: labels}}, numbers or two classes, of {LEAST} events or more"
                 )
         # Draws, not means: along a latent that says nothing, codes lie as widely as the prior.
         self.directions_ = directions(self.encode(data, draw=True, random_state=0), attributes)
         return self.directions_
 
-    def edit(self, X: Any, steps: Mapping[str, float] | None = None, *, orthogonal: bool = True, **more: float) -> Any:
+    def edit(
+        self,
+        X: Any,
+        steps: Mapping[str, float] | None = None,
+        *,
+        hold: str | Collection[str] | None = None,
+        orthogonal: bool = True,
+        **more: float,
+    ) -> Any:
         """Events with more of one attribute and less of another: `edit(X, smile=+2, width=-1)`.
 
         Args:
             X: events, in any form that `fit` takes.
             steps: by attribute how many steps to take, of which sign; see `Directions` for how long one is: one
                 standard deviation of an amount, or half of the way from one class to the other.
-            orthogonal: whether all other attributes that `directions` was given are to stay as they are predicted.
+            hold: other attributes that are to stay as they are predicted. None holds all that `directions` was given
+                and that codes tell, but for doubles, which they tell as one with an attribute that changes or is held.
+            orthogonal: whether any is to stay.
             more: the same as `steps`, by keyword.
 
         Returns:
             The decoded events, in the container that `fit` was given. A warning tells of codes far outside the data.
 
         Raises:
-            DataError: an attribute is not known, or cannot change alone.
-            SettingError: `directions` was not called yet.
+            DataError: an attribute is not known, or cannot change while the others stay.
+            SettingError: `directions` was not called yet, or an attribute is to change and to stay.
         """
         check_is_fitted(self)
         if not hasattr(self, "directions_"):
             raise SettingError("edit needs directions: call directions(X, attributes) with labelled events first")
         found = self.directions_
-        codes = self.encode(X) + shift(found, {**(steps or {}), **more}, orthogonal)[None]
+        codes = self.encode(X) + shift(found, {**(steps or {}), **more}, orthogonal, hold)[None]
         if (outside := found.cloud.outside(codes, FAR)).any():
             farthest = int(np.argmax(np.where(outside, found.cloud.ratios(codes), -np.inf)))
             warnings.warn(
@@ -324,15 +337,6 @@ def between(first: Float[np.ndarray, " latents"], last: Float[np.ndarray, " late
         return (1.0 - share) * first + share * last
     turned = np.sin((1.0 - share) * angle) * first / lengths[0] + np.sin(share * angle) * last / lengths[1]
     return turned / np.sin(angle) * ((1.0 - share) * lengths[0] + share * lengths[1])
-
-
-def has_direction(values: np.ndarray) -> bool:
-    """Whether labels are numbers, or of two classes.
-
-    Args:
-        values: one an event; None and "" mean that there is none.
-    """
-    return values.dtype.kind in "fiub" or len({str(each) for each in values.tolist() if each not in (None, "")}) == 2
 
 
 def _numbers(codes: Any) -> Float[np.ndarray, "..."]:

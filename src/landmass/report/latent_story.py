@@ -19,7 +19,7 @@ from landmass.report.parts import Plate, paragraphs, plate_of, table
 from landmass.report.strips import Strip, draw_strips
 from landmass.report.style import Theme, title
 from landmass.train.directions import Directions, directions
-from landmass.train.labels import labelled
+from landmass.train.labels import has_direction
 
 # Images that are drawn: where there are none at hand, and to look whether they are copies.
 DRAWN = 64
@@ -92,19 +92,12 @@ def measure(
 def _directions(model: LatentEstimator, train: Images) -> Directions | None:
     """The directions of all labels of numbers and of two classes, if there are such."""
     few = train.take(np.arange(min(len(train), MOST_LABELLED)))
-    attributes = {name: values for name, values in few.labels.items() if _has_direction(name, values)}
+    attributes = {name: values for name, values in few.labels.items() if has_direction(values)}
     try:
         # As the estimator's own, but nothing is left behind in it.
         return directions(model.encode(few, draw=True, random_state=0), attributes) if attributes else None
     except DataError:
         return None
-
-
-def _has_direction(name: str, values: np.ndarray) -> bool:
-    try:
-        return len(labelled(name, values, len(values)).counts) <= 2
-    except DataError:
-        return False
 
 
 def section(m: Latent | str, figures: Path) -> str:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from sklearn.linear_model import LinearRegression
 
-from landmass.errors import DataError
+from landmass.errors import DataError, InseparableError
 from landmass.estimator.latent import LatentEstimator, between
 from landmass.evaluate.latents import STRIP, strip
 from landmass.report.codes import Code, Coded
@@ -263,7 +263,7 @@ def held(found: Directions, name: str, steps: float) -> Code:
     """What to add to a code for so many steps of an attribute; the others are held if that is possible."""
     try:
         return shift(found, {name: steps})
-    except DataError:
+    except InseparableError:
         return shift(found, {name: steps}, orthogonal=False)
 
 

@@ -1,6 +1,6 @@
 """Directions: the step of a code that changes an attribute of its event, and the step that changes nothing else."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Literal, Self
@@ -10,7 +10,7 @@ from jaxtyping import Float
 from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.model_selection import KFold, StratifiedKFold
 
-from landmass.errors import DataError
+from landmass.errors import DataError, InseparableError, SettingError
 from landmass.text import table
 from landmass.train.cloud import Cloud
 from landmass.train.labels import Attributes, Labelled, checked, labelled
@@ -71,7 +71,7 @@ class Directions:
         """The step of each attribute that leaves the predicted values of all the others as they are.
 
         Raises:
-            DataError: an attribute is told by others, so that it cannot change alone.
+            InseparableError: an attribute is told by others, so that it cannot change alone.
         """
         return np.stack([self.holding(counts) for counts in np.eye(len(self.names))])
 
@@ -82,7 +82,7 @@ class Directions:
             counts: of each attribute; 0 holds it.
 
         Raises:
-            DataError: no step does, because the codes tell attributes by the same latents.
+            InseparableError: no step does, because the codes tell attributes by the same latents.
         """
         steps = self._towards()
         size = np.sqrt((steps * self.weights).sum(axis=1))[:, None]
@@ -91,15 +91,30 @@ class Directions:
         found = wanted / size[:, 0] @ np.linalg.pinv(told @ steps.T, rcond=1e-10, hermitian=True) @ steps
         off = np.abs(self.weights @ found - wanted) / self.units
         if off.max() > 1e-6 * np.abs(counts).max():
-            raise DataError(
+            raise InseparableError(
                 f"attribute {self.names[int(np.abs(counts).argmax())]!r} cannot change while the others stay: codes of "
-                f"{self.weights.shape[1]} latents tell some of {', '.join(self.names)} by the same step; hold fewer of "
-                "them, with only(...), or none, with orthogonal=False"
+                f"{self.weights.shape[1]} latents tell some of {', '.join(self.names)} by the same step",
+                "hold fewer of them, with hold=[…], or none, with orthogonal=False",
             )
         return found
 
     def _towards(self) -> Float[np.ndarray, "attributes latents"]:
         return self.weights @ self.cloud.covariance if self.metric == "codes" else self.weights
+
+    def held_beside(self, names: Collection[str]) -> tuple[str, ...]:
+        """The attributes that stay while some change, unless others are asked for: those that codes tell by themselves.
+
+        To hold one that they tell nothing of, or as one with another that changes or is held, would lead anywhere.
+
+        Args:
+            names: of the attributes that change.
+
+        Raises:
+            DataError: there is no such attribute.
+        """
+        moving, alike, doubles = [self.place(name) for name in names], self._alike, self.doubles
+        stay = [place for place in self.best if place not in moving and not (alike[place, moving] > ALIKE).any()]
+        return tuple(self.names[place] for place in stay if self.names[place] not in doubles)
 
     def only(self, *names: str) -> Self:
         """The directions of some attributes: the others are not held.
@@ -133,12 +148,12 @@ class Directions:
     def rows(self) -> list[tuple[str, ...]]:
         """The table for people: its headings, and a row of texts an attribute."""
         found = [("attribute", "held out", "labelled", "a step", "is long", "others held")]
-        lengths, each_alone = self.cloud.lengths(self.matrix), np.eye(len(self.names))
+        lengths = self.cloud.lengths(self.matrix)
         for i, (name, classes) in enumerate(zip(self.names, self.classes, strict=True)):
             words = classes or ("",)
             counts = ", ".join(f"{count:,} {word}".strip() for count, word in zip(self.counts[i], words, strict=True))
             score = f"{_score(classes)} {self.quality[i]:.3f}"
-            found.append((name, score, counts, self.step(i), f"{lengths[i]:.2f}", self._length_alone(each_alone[i])))
+            found.append((name, score, counts, self.step(i), f"{lengths[i]:.2f}", self._length_alone(name)))
         return found
 
     def step(self, place: int) -> str:
@@ -162,9 +177,7 @@ class Directions:
     @property
     def doubles(self) -> dict[str, str]:
         """Attributes that the codes tell as one with another, which they tell as well or better, and that other."""
-        agree = self.weights @ self.cloud.covariance @ self.weights.T
-        alike = np.abs(agree) / np.sqrt(np.outer(np.diag(agree), np.diag(agree)))
-        found, single = {}, []
+        alike, found, single = self._alike, {}, []
         for place in self.best:
             same = next((other for other in single if alike[place, other] > ALIKE), None)
             if same is None:
@@ -172,6 +185,12 @@ class Directions:
             else:
                 found[self.names[place]] = self.names[same]
         return found
+
+    @property
+    def _alike(self) -> Float[np.ndarray, "attributes attributes"]:
+        """How far the predicted values of attributes correlate, whichever the sign."""
+        agree = self.weights @ self.cloud.covariance @ self.weights.T
+        return np.abs(agree) / np.sqrt(np.outer(np.diag(agree), np.diag(agree)))
 
     @property
     def best(self) -> list[int]:
@@ -188,10 +207,10 @@ class Directions:
     def __str__(self) -> str:
         return "\n".join([*self.doubts, table(self.rows())])
 
-    def _length_alone(self, counts: Float[np.ndarray, " attributes"]) -> str:
+    def _length_alone(self, name: str) -> str:
         try:
-            return f"{self.cloud.lengths(self.holding(counts)[None])[0]:.2f}"
-        except DataError:
+            return f"{self.cloud.lengths(shift(self, {name: 1.0})[None])[0]:.2f}"
+        except InseparableError:
             return "impossible"
 
 
@@ -251,21 +270,41 @@ def directions(
     )
 
 
-def shift(found: Directions, steps: Mapping[str, float], orthogonal: bool = True) -> Float[np.ndarray, " latents"]:
+def shift(
+    found: Directions,
+    steps: Mapping[str, float],
+    orthogonal: bool = True,
+    hold: str | Collection[str] | None = None,
+) -> Float[np.ndarray, " latents"]:
     """What to add to a code so that attributes change by so many steps each.
 
     Args:
         found: the directions.
         steps: by attribute: how many, of which sign.
-        orthogonal: whether the predicted values of all other attributes stay as they are; see `Directions.only`.
+        orthogonal: whether the predicted values of other attributes stay as they are.
+        hold: of which ones; None holds those that codes tell by themselves, see `Directions.held_beside`.
 
     Raises:
-        DataError: an attribute is not known, or cannot change alone.
+        DataError: an attribute is not known.
+        InseparableError: an attribute cannot change while the others stay.
+        SettingError: an attribute is to change and to stay, or some are to be held and none.
     """
     counts = np.zeros(len(found.names))
     for name, count in steps.items():
         counts[found.place(name)] = count
-    return found.holding(counts) if orthogonal else counts @ found.matrix
+    if not orthogonal:
+        if hold is not None:
+            raise SettingError(
+                f"orthogonal=False lets all other attributes move, and hold={hold!r} keeps some; leave one"
+            )
+        return counts @ found.matrix
+    if not steps:
+        return np.zeros(found.weights.shape[1])
+    held = found.held_beside(steps) if hold is None else [hold] if isinstance(hold, str) else list(hold)
+    if both := [name for name in held if name in steps]:
+        raise SettingError(f"attribute {both[0]!r} is to change and to stay; leave it out of one of the two")
+    kept = list(dict.fromkeys([*steps, *held]))
+    return found.only(*kept).holding(counts[[found.place(name) for name in kept]])
 
 
 def _probe(z: Float[np.ndarray, "events latents"], y: Float[np.ndarray, " events"]) -> Float[np.ndarray, " latents"]:

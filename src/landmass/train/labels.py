@@ -102,6 +102,18 @@ def labelled(name: str, values: Any, events: int, least: int = LEAST) -> Labelle
     return _classes(name, known, distinct, place)
 
 
+def has_direction(values: Any) -> bool:
+    """Whether a direction can be learned of labels: amounts or two classes, enough of them, and not all alike.
+
+    Args:
+        values: one an event, as of `labelled`.
+    """
+    try:
+        return len(labelled("", values, len(values)).counts) <= 2
+    except DataError:
+        return False
+
+
 def _classes(
     name: str,
     known: Bool[np.ndarray, " events"],
