@@ -48,6 +48,25 @@ def test_codes_keep_what_events_are_made_of(model):
     assert ((NEW - again) ** 2).mean() < 20.0 * least
 
 
+def test_decoded_is_the_mean_of_real_columns_and_the_median_of_positive_ones():
+    rng = np.random.default_rng(5)
+    hidden = rng.normal(size=(2000, 1))
+    noisy = hidden + 0.8 * rng.normal(size=(2000, 2))
+    events = np.column_stack([np.exp(noisy[:, 0]), noisy[:, 1]])
+    schema = Schema((Positive(name="weight"), Real(name="x")))
+    model = landmass.ProbabilisticPCA(n_components=1, random_state=0).fit(Dataset(events, schema))
+    # Events and codes as the model has them together; those of the codes near to 1.
+    drawn = model.sample(200_000, random_state=0)
+    near = drawn[np.abs(model.encode(drawn, draw=True, random_state=1)[:, 0] - 1.0) < 0.05]
+    weight, x = model.decode([[1.0]])[0]
+    # Five standard errors: a median's is √(π/2) times a mean's, of numbers that vary by less than 1.
+    error = 5.0 / np.sqrt(len(near))
+    assert x == pytest.approx(near[:, 1].mean(), abs=error)
+    assert np.log(weight) == pytest.approx(np.log(np.median(near[:, 0])), abs=np.sqrt(np.pi / 2) * error)
+    # The control: the mean is another.
+    assert near[:, 0].mean() > 1.2 * weight
+
+
 def test_an_event_is_encoded_and_decoded_the_same_in_any_company(model):
     np.testing.assert_array_equal(model.encode(NEW)[7:9], model.encode(NEW[7:9]))
     codes = model.encode(NEW)

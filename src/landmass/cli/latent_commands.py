@@ -56,9 +56,9 @@ def encode(
 @app.command(
     short_help="What are the events of codes?",
     help=examples(
-        "Write the expected event of each code. CODES is a table with the columns that `landmass encode` writes; "
-        "pictures go side by side into a PNG file, or as an array into an NPZ file, and rows as CSV to standard "
-        "output or into a file.",
+        "Write the expected event of each code; in positive, bounded and circular columns the middle value (the "
+        "median). CODES is a table with the columns that `landmass encode` writes; pictures go side by side into a PNG "
+        "file, or as an array into an NPZ file, and rows as CSV to standard output or into a file.",
         "landmass decode runs/photos-1 codes.csv --out photos.png",
         "landmass encode runs/table-1 table.csv | landmass decode runs/table-1 -",
     ),

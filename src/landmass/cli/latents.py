@@ -48,7 +48,7 @@ def encode(run: Path, source: Source, rung: str | None, *, draw: bool, seed: int
 
 
 def decode(run: Path, codes: str, rung: str | None, out: Path | None) -> None:
-    """Write the expected events of codes.
+    """Write the events of codes, as `LatentEstimator.decode` tells them.
 
     Args:
         run: the run's folder.

@@ -79,6 +79,9 @@ class LatentEstimator(LearnedEstimator, ABC):
     def decode(self, codes: Any) -> Any:
         """The expected events of codes, in the container that `fit` was given.
 
+        In positive, bounded and circular columns, which codes tell through a logarithm or a probit, the middle value
+        stands (the median) and not the mean.
+
         Args:
             codes: shape (events, latents).
 
@@ -102,7 +105,7 @@ class LatentEstimator(LearnedEstimator, ABC):
         return self.data_.wrap(self.space_.inverse(np.round(means).astype(np.uint8) if of_images else means))
 
     def reconstruct(self, X: Any) -> Any:
-        """What is left of events when all that is kept of them is their code.
+        """What is left of events when all that is kept of them is their code, as `decode` tells it.
 
         Args:
             X: events, in any form that `fit` takes.
@@ -184,7 +187,8 @@ class LatentEstimator(LearnedEstimator, ABC):
             more: the same as `steps`, by keyword.
 
         Returns:
-            The decoded events, in the container that `fit` was given. A warning tells of codes far outside the data.
+            The events as `decode` tells them, in the container that `fit` was given. Warnings tell of codes far outside
+            the data, and of those beyond the ends of a uniform prior.
 
         Raises:
             DataError: an attribute is not known, or cannot change while the others stay.

@@ -98,7 +98,7 @@ def effects(
     """How much each latent changes an event: the mean squared change of the event's numbers, along its strip.
 
     Args:
-        decode: the expected events of codes.
+        decode: the events of codes.
         code: of the event.
         middle: of each latent's strip, which goes two standard deviations to both sides.
         spread: the standard deviations.
