@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from landmass import Bounded, Circular, DataError, Dataset, Positive, Real, Schema
-from landmass.data.dataset import as_float64
+from landmass.data.numbers import as_float64
 
 X = np.array([[1.0, 10.0], [2.0, 20.0], [3.0, 15.0]])
 AB = Schema.real(["a", "b"])

@@ -6,16 +6,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
-from jaxtyping import Float, Integer, Shaped
+from jaxtyping import Float, Integer
 
 from landmass.data.builtin.truth import Truth
-from landmass.data.schema import Schema
+from landmass.data.cells import decode
+from landmass.data.schema import Continuous, Schema
 from landmass.data.summary import NOTHING, check_bounds, check_columns, summary
 from landmass.errors import DataError
 from landmass.types import Copies, HostEvents
-
-LAST_WHOLE = 2.0**53
-"""Beyond it float64 leaves whole numbers out."""
 
 MOST_WEIGHT = 1e30
 """The largest sum of weights, and of times that one may exceed another."""
@@ -25,30 +23,6 @@ AT_A_TIME = 65_536
 
 Weighted = tuple[HostEvents, Float[np.ndarray, " events"]]
 """Events with their weights."""
-
-
-def as_float64(values: Shaped[np.ndarray, " events"], column: str) -> Float[np.ndarray, " events"]:
-    """Numbers of any type as float64, with no whole number changed.
-
-    Args:
-        values: integers, booleans, floats, or Python's integers and decimals.
-        column: the column's name.
-
-    Raises:
-        DataError: a whole number beyond 2^53 would be rounded.
-    """
-    numbers = values.astype(np.float64)
-    if values.dtype.kind != "f":
-        large = np.flatnonzero(np.abs(numbers) >= LAST_WHOLE)
-        # Python compares its integers with floats exactly.
-        rounded = large[values[large].astype(object) != numbers[large].astype(object)]
-        if rounded.size:
-            raise DataError(
-                f"column {column!r} holds {values[rounded[0]]} (row {rounded[0]}, counted from 0; {rounded.size} such "
-                "values): whole numbers beyond 2^53 do not fit float64; subtract an offset, drop the column, or turn "
-                "it into floats (1.0) if rounding does no harm"
-            )
-    return numbers
 
 
 def as_array(X: HostEvents, names: list[str]) -> Any:
@@ -76,7 +50,7 @@ class Dataset:
     X: HostEvents
     schema: Schema
     name: str = "data"
-    container: Callable[[HostEvents, list[str]], Any] = as_array
+    container: Callable[[Any, list[str]], Any] = as_array
     truth: Truth | None = None
     notes: tuple[str, ...] = ()
     gaps: str = ""
@@ -169,7 +143,8 @@ class Dataset:
     @property
     def unit(self) -> str:
         """What a density is per."""
-        return " · ".join(column.unit or f"unit of {column.name}" for column in self.schema.columns)
+        measured = [column for column in self.schema.columns if isinstance(column, Continuous)]
+        return " · ".join(column.unit or f"unit of {column.name}" for column in measured) or "row"
 
     @property
     def entropy(self) -> float | None:
@@ -184,6 +159,8 @@ class Dataset:
         """A warning for each column whose values look rounded or counted."""
         said = []
         for column, values in zip(self.schema.columns, self.X.T, strict=True):
+            if not isinstance(column, Continuous) or column.atoms:
+                continue
             distinct = len(np.unique(values[~np.isnan(values)]))
             if len(self) >= 20 and distinct < len(self) / 2:
                 said.append(
@@ -202,9 +179,17 @@ class Dataset:
             raise DataError(f"the schema's columns {schema.names} are not the data's {self.schema.names}")
         return replace(self, schema=schema)
 
+    def only(self, places: list[int]) -> Self:
+        """The same events, of some columns."""
+        schema = Schema(tuple(self.schema.columns[place] for place in places))
+        return replace(self, X=self.X[:, places], schema=schema, truth=None)
+
     def wrap(self, X: HostEvents) -> Any:
         """Events in the container that the data came in."""
-        return self.container(X, self.schema.names)
+        if self.schema.plain or self.container is as_array:
+            return self.container(X, self.schema.names)
+        columns = [decode(column, values) for column, values in zip(self.schema.columns, X.T, strict=True)]
+        return self.container(columns, self.schema.names)
 
     def check_fit(self) -> None:
         """Refuse what no density can be fitted to: too few events, constant columns, events outside the bounds.

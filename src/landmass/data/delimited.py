@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from landmass.data.dataset import LAST_WHOLE, Dataset, as_float64
+from landmass.data.dataset import Dataset
+from landmass.data.numbers import LAST_WHOLE, as_float64
 from landmass.data.tables import from_file, is_number
 from landmass.errors import DataError
 
@@ -41,9 +42,8 @@ def read_csv(source: Path | bytes, name: str, missing: bool = False) -> Dataset:
     """
     table, form, content = csv_table(source, name)
     data = from_file(table, name, form.point, missing)
-    for column in table.column_names:
-        _check_digits(table[column], column, content, form, name)
-    return replace(data, notes=(*_notes(form), *data.notes), unnamed=form.headless)
+    check_all_digits(table, form, content, name)
+    return replace(data, notes=(*notes_on(form), *data.notes), unnamed=form.headless)
 
 
 def csv_table(source: Path | bytes, name: str) -> tuple[pa.Table, Form, bytes]:
@@ -83,7 +83,7 @@ def _form(content: bytes, name: str, tabs: bool) -> Form:
     return Form(mark, point, cells, headless=all(is_number(cell, point) for cell in cells))
 
 
-def _notes(form: Form) -> list[str]:
+def notes_on(form: Form) -> list[str]:
     """What was guessed of a file's form, in sentences."""
     notes = []
     if form.headless:
@@ -123,6 +123,19 @@ def _parse(content: bytes, form: Form, name: str, as_text: str | None = None) ->
     except pa.ArrowInvalid as error:
         remedy = "; give every row the same number of cells" if "Expected" in str(error) else ""
         raise DataError(f"{name} is not a well-formed CSV table: {error}{remedy}") from error
+
+
+def check_all_digits(table: pa.Table, form: Form, content: bytes, name: str) -> None:
+    """Refuse whole numbers that the parser rounded, in any column.
+
+    Args:
+        table: the cells.
+        form: how they are written.
+        content: the text.
+        name: what the data is called.
+    """
+    for column in table.column_names:
+        _check_digits(table[column], column, content, form, name)
 
 
 def _check_digits(values: pa.ChunkedArray, column: str, content: bytes, form: Form, name: str) -> None:

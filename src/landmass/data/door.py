@@ -1,14 +1,16 @@
 """The one door: whatever a person calls data comes in here."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from landmass.data import read as columns
+from landmass.data import read as rows
 from landmass.data.binary import Binary, as_binary
 from landmass.data.builtin import DATASETS
 from landmass.data.builtin.drawn import DRAWN
 from landmass.data.dataset import Dataset
 from landmass.data.images import Images, from_array, holds_images, read_images
+from landmass.data.mixed import Columns
 from landmass.data.schema import Schema
 from landmass.errors import DataError, SettingError
 
@@ -23,6 +25,9 @@ def read(
     grey: bool | None = None,
     binary: Binary | None = None,
     missing: bool = False,
+    find: bool = False,
+    columns: Columns | None = None,
+    drop: Collection[str] = (),
 ) -> Dataset | Images:
     """Read events from whatever holds them.
 
@@ -39,6 +44,11 @@ def read(
         binary: how images become black and white: `threshold` cuts at half, `draw` draws each pixel with the
             probability that its grey says, anew for each step of a training and once for a score; None leaves them.
         missing: whether rows with empty cells are kept, with NaN in these, for families that take them.
+        find: whether to look at each column of a table for what it holds: words, dates, whole numbers, rounded ones,
+            empty cells; else columns of numbers are taken as real, and others are left out.
+        columns: what some columns are declared to hold, by name: columns of a schema, or names of kinds ("integer",
+            "category", …); the others are looked at.
+        drop: columns to leave out; the others are looked at.
 
     Returns:
         A `Dataset`, or `Images`.
@@ -52,7 +62,8 @@ def read(
         return images if binary is None else as_binary(images, binary)
     if size is not None or grey is not None or binary is not None:
         raise SettingError("size, grey and binary are for pictures; leave them out")
-    return columns.read(source, n=n, seed=seed, schema=schema, missing=missing)
+    given = {"find": find, "columns": columns, "drop": drop}
+    return rows.read(source, n=n, seed=seed, schema=schema, missing=missing, **given)
 
 
 def _images(

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from scipy.special import ndtri
 
-from landmass.data.dataset import as_float64
+from landmass.data.numbers import as_float64
 from landmass.errors import DataError
 from landmass.nn.base import Layer
 from landmass.types import Copies

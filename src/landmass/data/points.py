@@ -16,8 +16,9 @@ import numpy as np
 from numpy.lib import format as npy
 from scipy.sparse import issparse
 
-from landmass.data.dataset import Dataset, as_float64
+from landmass.data.dataset import Dataset
 from landmass.data.limits import check_size
+from landmass.data.numbers import as_float64
 from landmass.data.schema import Schema
 from landmass.data.tables import arrow_container
 from landmass.errors import DataError, NotNumbersError

@@ -1,17 +1,19 @@
 """The one door: a path, an array, a table or a built-in name becomes a `Dataset`."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
-from landmass.data import delimited, points, tables
+from landmass.data import delimited, mixed, points, tables
 from landmass.data.builtin import DATASETS, truth
 from landmass.data.builtin.drawn import DRAWN
-from landmass.data.dataset import AT_A_TIME, Dataset
+from landmass.data.dataset import AT_A_TIME, Dataset, as_array
 from landmass.data.limits import check_size
+from landmass.data.numbers import with_gaps
 from landmass.data.pieces import Pieces
 from landmass.data.schema import Schema
 from landmass.errors import DataError, SettingError
@@ -59,7 +61,15 @@ BEGINNINGS = {
 
 
 def read(
-    source: Any, *, n: int | None = None, seed: int = 0, schema: Schema | None = None, missing: bool = False
+    source: Any,
+    *,
+    n: int | None = None,
+    seed: int = 0,
+    schema: Schema | None = None,
+    missing: bool = False,
+    find: bool = False,
+    columns: mixed.Columns | None = None,
+    drop: Collection[str] = (),
 ) -> Dataset:
     """Read events from whatever holds them.
 
@@ -71,6 +81,11 @@ def read(
         seed: seed of that draw.
         schema: the sample space, where the default (real columns) is not meant.
         missing: whether rows with empty cells are kept, with NaN in these, for families that take them.
+        find: whether to look at each column for what it holds: words, dates, whole numbers, rounded ones, empty cells;
+            else columns of numbers are taken as real, and others are left out.
+        columns: what some columns are declared to hold: columns of a schema, or names of kinds; the others are looked
+            at.
+        drop: columns to leave out; the others are looked at.
 
     Returns:
         The events with their sample space.
@@ -91,6 +106,12 @@ def read(
     if n is not None:
         known = ", ".join([*DATASETS, *DRAWN])
         raise SettingError(f"n counts events of a built-in data set ({known}); {str(source)[:80]!r} is not one")
+    if find or columns or drop:
+        if schema is not None:
+            raise SettingError("a schema says what all columns hold; leave out find, columns and drop, or the schema")
+        return _found(source, columns, drop)
+    if schema is not None and not schema.plain:
+        return read_as(source, schema)
     if isinstance(source, str | Path):
         data = _read_path(source, missing)
     elif tables.is_table(source):
@@ -98,6 +119,76 @@ def read(
     else:
         data = points.from_array(source, missing=missing)
     return data if schema is None else data.with_schema(schema)
+
+
+def read_as(source: Any, schema: Schema) -> Dataset:
+    """Read events of a sample space that is known, their columns found by name, or by place in an array.
+
+    Args:
+        source: as `read` takes it.
+        schema: the sample space.
+
+    Raises:
+        DataError: a column is missing, or holds what the schema does not allow.
+    """
+    if isinstance(source, Dataset):
+        return mixed.same_columns(source, schema)
+    table, name, _, unnamed = _table(source)
+    if unnamed and table.shape[1] == len(schema.columns):
+        table = table.rename_columns(schema.names)
+    data = mixed.as_declared(source if tables.is_table(source) else table, schema, name)
+    return replace(data, unnamed=unnamed, container=_container(source, data))
+
+
+def _found(source: Any, columns: mixed.Columns | None, drop: Collection[str]) -> Dataset:
+    """Events of a table of which each column has been looked at."""
+    table, name, notes, unnamed = _table(source)
+    point = "," if any("semicolons" in note for note in notes) else "."
+    data = mixed.from_frame(source if tables.is_table(source) else table, name, columns, drop, point=point)
+    container = _container(source, data)
+    return replace(data, notes=(*notes, *data.notes), unnamed=unnamed or data.unnamed, container=container)
+
+
+def table_of(source: Any) -> Any:
+    """The table that a source holds, whose columns nobody has looked at.
+
+    Args:
+        source: a table, or the path of one.
+    """
+    return _table(source)[0]
+
+
+def _container(source: Any, data: Dataset) -> Callable:
+    if tables.is_table(source):
+        return data.container
+    return tables.arrow_container if isinstance(source, str | Path) else as_array
+
+
+def _table(source: Any) -> tuple[Any, str, tuple[str, ...], bool]:
+    """A source as a table, what it is called, notes on how it was written, and whether its columns have no names."""
+    if isinstance(source, str | Path):
+        path = Path(source)
+        if str(source) == "-" or path.suffix.lower() in (".csv", ".tsv"):
+            if str(source) != "-":
+                check_file(path)
+            content = sys.stdin.buffer.read() if str(source) == "-" else path
+            name = "stdin" if str(source) == "-" else path.stem
+            table, form, content = delimited.csv_table(content, name)
+            delimited.check_all_digits(table, form, content, name)
+            tables.check_names(table.column_names, name)
+            return table, name, tuple(delimited.notes_on(form)), form.headless
+        check_file(path)
+        if path.suffix.lower() == ".parquet":
+            table = tables.parquet_table(path)
+            tables.check_names(table.column_names, path.stem)
+            return table, path.stem, (), False
+        source = _read_path(path, missing=True)
+    elif tables.is_table(source):
+        return source, "data", (), False
+    data = source if isinstance(source, Dataset) else points.from_array(source, missing=True)
+    # What is no number in an array is an empty cell of a table.
+    columns = [with_gaps(values, np.isnan(values)) for values in data.X.T]
+    return tables.arrow_container(columns, data.schema.names), data.name, (), True
 
 
 def pieces(source: Any, *, rows: int = AT_A_TIME, schema: Schema | None = None) -> Pieces:

@@ -3,23 +3,28 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
+import numpy as np
 
 from landmass.errors import DataError
 
 
-class Column(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True):
-    """One real-valued column; the base measure is length in the column's own unit.
+class Column(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True, omit_defaults=True
+):
+    """Base of every column; the base measure is length in the column's own unit, unless the kind says otherwise.
 
     Args:
         name: the column's name, unique in its schema.
         unit: what one unit of length is called ("degree", "cm"); only for reading.
+        nullable: whether cells may be missing.
     """
 
     name: str
     unit: str = ""
+    nullable: bool = False
 
     @property
     def low(self) -> float:
@@ -31,12 +36,36 @@ class Column(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", forbid
         """The greatest value the column may hold."""
         return math.inf
 
+    @property
+    def plain(self) -> bool:
+        """Whether its values are numbers whose density is per length, and none of them may be missing."""
+        return not self.nullable
 
-class Real(Column, frozen=True, kw_only=True, tag="real"):
+    def shown(self, value: float) -> str:
+        """A value as people write it."""
+        return f"{value:g}"
+
+
+class Continuous(Column, frozen=True, kw_only=True):
+    """Base of the columns of numbers that may hold any number between two ends.
+
+    Args:
+        atoms: values that have a probability of their own, as zero has where most purchases are none; elsewhere there
+            is a density.
+    """
+
+    atoms: tuple[float, ...] = ()
+
+    @property
+    def plain(self) -> bool:
+        return not (self.nullable or self.atoms)
+
+
+class Real(Continuous, frozen=True, kw_only=True, tag="real"):
     """Any real number."""
 
 
-class Positive(Column, frozen=True, kw_only=True, tag="positive"):
+class Positive(Continuous, frozen=True, kw_only=True, tag="positive"):
     """A number above zero."""
 
     @property
@@ -44,7 +73,7 @@ class Positive(Column, frozen=True, kw_only=True, tag="positive"):
         return 0.0
 
 
-class Interval(Column, frozen=True, kw_only=True):
+class Interval(Continuous, frozen=True, kw_only=True):
     """Base of the columns that live between two ends; `low` must lie below `high`."""
 
     # msgspec needs fields, the base class properties: the fields win.
@@ -64,6 +93,153 @@ class Bounded(Interval, frozen=True, kw_only=True, tag="bounded"):
 
 class Circular(Interval, frozen=True, kw_only=True, tag="circular"):
     """A position on a circle: `high` is the same place as `low`, and the period is their difference."""
+
+
+class Grid(Column, frozen=True, kw_only=True, tag="grid"):
+    """A number that is a multiple of a step, as prices in cents are; values are counted, so that none has a density.
+
+    Args:
+        step: from one value to the next, above 0.
+        least: the least value; None sets no limit.
+        most: the greatest value; None sets no limit.
+    """
+
+    step: float
+    least: float | None = None
+    most: float | None = None
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.step) and self.step > 0.0):
+            raise DataError(f"column {self.name!r} needs a step above 0, got {self.step}")
+        _check_ends(self.name, self.least, self.most)
+
+    @property
+    def low(self) -> float:
+        return -math.inf if self.least is None else self.least
+
+    @property
+    def high(self) -> float:
+        return math.inf if self.most is None else self.most
+
+    @property
+    def plain(self) -> bool:
+        return False
+
+
+class Integer(Column, frozen=True, kw_only=True, tag="integer"):
+    """A whole number; values are counted.
+
+    Args:
+        least: the least value; None sets no limit.
+        most: the greatest value; None sets no limit.
+    """
+
+    least: int | None = None
+    most: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_ends(self.name, self.least, self.most)
+
+    @property
+    def low(self) -> float:
+        return -math.inf if self.least is None else self.least
+
+    @property
+    def high(self) -> float:
+        return math.inf if self.most is None else self.most
+
+    @property
+    def plain(self) -> bool:
+        return False
+
+    def shown(self, value: float) -> str:
+        return f"{value:.0f}"
+
+
+Tick = Literal["day", "hour", "minute", "second", "millisecond", "microsecond"]
+"""What dates and times are counted in."""
+
+
+class Datetime(Column, frozen=True, kw_only=True, tag="datetime"):
+    """A date, or a date and time; days, or finer ticks, are counted from the beginning of 1970.
+
+    Args:
+        tick: the finest unit that tells two values apart.
+    """
+
+    tick: Tick = "day"
+
+    @property
+    def plain(self) -> bool:
+        return False
+
+    def shown(self, value: float) -> str:
+        return str(np.datetime64(int(value), TICKS[self.tick]))
+
+
+TICKS: dict[Tick, Any] = {
+    "day": "D",
+    "hour": "h",
+    "minute": "m",
+    "second": "s",
+    "millisecond": "ms",
+    "microsecond": "us",
+}
+"""NumPy's names of the ticks, from coarse to fine."""
+
+
+class Category(Column, frozen=True, kw_only=True, tag="category"):
+    """A word from a list; values are counted.
+
+    Args:
+        levels: the words.
+        other: whether words that are not listed may come, which count as one more level.
+    """
+
+    levels: tuple[str, ...]
+    other: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.levels or len(set(self.levels)) < len(self.levels):
+            raise DataError(f"column {self.name!r} needs a list of different levels, got {self.levels[:8]}")
+
+    @property
+    def low(self) -> float:
+        return 0.0
+
+    @property
+    def high(self) -> float:
+        return len(self.levels) - 1.0 + self.other
+
+    @property
+    def plain(self) -> bool:
+        return False
+
+    def shown(self, value: float) -> str:
+        return repr([*self.levels, OTHER][int(value)])
+
+
+OTHER = "(other)"
+"""What a word that is not listed reads as, where such may come."""
+
+
+class Boolean(Column, frozen=True, kw_only=True, tag="boolean"):
+    """True or false; both are counted."""
+
+    @property
+    def low(self) -> float:
+        return 0.0
+
+    @property
+    def high(self) -> float:
+        return 1.0
+
+    @property
+    def plain(self) -> bool:
+        return False
+
+    def shown(self, value: float) -> str:
+        return str(bool(value)).lower()
 
 
 class Image(Column, frozen=True, kw_only=True, tag="image"):
@@ -87,7 +263,25 @@ class Image(Column, frozen=True, kw_only=True, tag="image"):
         return self.height, self.width, self.channels
 
 
-AnyColumn = Real | Positive | Bounded | Circular | Image
+AnyColumn = Real | Positive | Bounded | Circular | Grid | Integer | Datetime | Category | Boolean | Image
+
+
+def kind_of(column: AnyColumn) -> str:
+    """The name of a column's kind.
+
+    Args:
+        column: of a schema.
+    """
+    return str(column.__struct_config__.tag)
+
+
+def nullable(column: AnyColumn) -> AnyColumn:
+    """The same column, whose cells may be missing.
+
+    Args:
+        column: of a schema.
+    """
+    return msgspec.structs.replace(column, nullable=True)
 
 
 class Schema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -114,6 +308,11 @@ class Schema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return first if isinstance(first, Image) and len(self.columns) == 1 else None
 
     @property
+    def plain(self) -> bool:
+        """Whether events are rows of numbers whose density is per length, and no cell may be missing."""
+        return all(column.plain for column in self.columns)
+
+    @property
     def dimensions(self) -> int:
         """How many numbers an event is made of."""
         return len(self.columns) if self.image is None else math.prod(self.image.shape)
@@ -127,3 +326,8 @@ class Schema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def real(cls, names: Sequence[str]) -> "Schema":
         """A schema of unbounded real columns, the default for plain numbers."""
         return cls(tuple(Real(name=name) for name in names))
+
+
+def _check_ends(name: str, least: float | None, most: float | None) -> None:
+    if least is not None and most is not None and not least < most:
+        raise DataError(f"column {name!r} needs least < most, got least={least}, most={most}")

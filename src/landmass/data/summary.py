@@ -1,11 +1,12 @@
 """What the columns of events hold, gathered block by block: weight, mean, spread and range."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from landmass.data.schema import Circular, Positive, Schema
+from landmass.data.schema import Circular, Continuous, Positive, Schema
 from landmass.errors import DataError
 
 
@@ -68,8 +69,15 @@ def check_columns(schema: Schema, n: int, columns: list[Summary]) -> None:
         name, least, most = repr(column.name), seen.least, seen.most
         if not seen.weight:
             raise DataError(f"column {name} is empty: all its cells are missing; drop the column")
-        if least == most:
-            raise DataError(f"column {name} is constant (always {least:g}): a density cannot hold it; drop the column")
+        # Of a list of values that may come one alone may be seen.
+        listed = (
+            not isinstance(column, Continuous) and math.isfinite(column.high - column.low) and column.low < column.high
+        )
+        if least == most and not (listed or column.nullable):
+            always = column.shown(least)
+            raise DataError(f"column {name} is constant (always {always}): a density cannot hold it; drop the column")
+        if not isinstance(column, Continuous):
+            continue
         # Python's floats overflow to infinity without a warning; the squares of both ends are near float64's.
         span = most - least
         if not 1e-150 < span < 1e150:
@@ -100,6 +108,8 @@ def check_bounds(schema: Schema, X: Float[np.ndarray, "events columns"], first: 
         if isinstance(column, Circular):
             continue
         outside = (values < column.low) | (values > column.high) | (isinstance(column, Positive) & (values <= 0))
+        if isinstance(column, Continuous) and column.atoms:
+            outside &= ~np.isin(values, column.atoms)
         if outside.any():
             row = int(np.argmax(outside))
             allowed = "numbers above 0" if isinstance(column, Positive) else f"{column.low:g} to {column.high:g}"

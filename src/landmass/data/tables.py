@@ -1,10 +1,10 @@
 """Tables: Parquet files, and pandas, polars or Arrow tables in memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import narwhals as nw
 import numpy as np
@@ -13,11 +13,15 @@ from jaxtyping import Float
 from narwhals.exceptions import DuplicateError
 from pyarrow import parquet
 
-from landmass.data.dataset import Dataset, as_float64
+from landmass.data.dataset import Dataset
 from landmass.data.limits import check_size
+from landmass.data.numbers import as_float64
 from landmass.data.schema import Schema
 from landmass.errors import DataError
 from landmass.types import HostEvents
+
+Events = HostEvents | list[np.ndarray]
+"""Events as rows of numbers, or as columns of whatever they hold."""
 
 NO_VALUE = {"na", "n/a", "#n/a", "#na", "null", "none", "nil", "missing", "-", "--", "?", "."}
 """What people write into a cell that has no value."""
@@ -50,14 +54,7 @@ def from_frame(source: Any, name: str = "data", missing: bool = False) -> Datase
     Raises:
         DataError: there is no number, or no row without an empty cell.
     """
-    frame = nw.from_native(source, eager_only=True)
-    labels = {str(label): label for label in frame.columns}
-    if len(labels) < len(frame.columns):
-        raise DataError(f"columns {', '.join(map(repr, frame.columns))} share a name as text; rename all but one")
-    # pandas takes any label for a column, numbers by default.
-    unnamed = any(not isinstance(label, str) for label in frame.columns)
-    if unnamed:
-        frame = frame.rename({label: name for name, label in labels.items()})
+    frame, labels = labelled(nw.from_native(source, eager_only=True))
     numeric = [column for column in frame.columns if _is_numeric(frame[column])]
     left_out = [column for column in frame.columns if column not in numeric]
     if not numeric:
@@ -71,7 +68,7 @@ def from_frame(source: Any, name: str = "data", missing: bool = False) -> Datase
     if not len(frame):
         raise DataError(f"{name} has columns and no events (0 rows); add rows")
     notes = [f"left out column {column!r}: {_what_it_holds(frame[column])}" for column in left_out]
-    container = partial(_frame, backend=frame.implementation, labels=labels if unnamed else {})
+    container = partial(frame_container, frame.implementation, labels)
     empty = np.column_stack([frame[column].is_null().to_numpy().astype(bool) for column in numeric])
     whole, gaps = ~empty.any(axis=1), ""
     if not missing and not whole.all():
@@ -83,10 +80,10 @@ def from_frame(source: Any, name: str = "data", missing: bool = False) -> Datase
         )
         if not whole.any():
             raise DataError(f"{name} has no row without an empty cell ({len(frame)} rows); fill some, or drop a column")
-        frame = frame.filter(whole.tolist())
+        frame = frame.filter(cast(list[bool], whole.tolist()))
         notes.append(gaps)
     X = np.column_stack([_numbers(frame[column], column) for column in numeric])
-    said = {"notes": tuple(notes), "gaps": gaps, "unnamed": unnamed}
+    said = {"notes": tuple(notes), "gaps": gaps, "unnamed": bool(labels)}
     return Dataset(X, Schema.real(numeric), name, container, incomplete=missing and bool(np.isnan(X).any()), **said)
 
 
@@ -144,9 +141,46 @@ def parquet_pieces(path: Path, rows: int) -> Iterator[Dataset]:
         raise DataError(f"{path} is not a readable Parquet file: {str(error).rstrip('.')}; write it again") from error
 
 
-def arrow_container(X: HostEvents, names: list[str]) -> pa.Table:
+def labelled(frame: nw.DataFrame) -> tuple[nw.DataFrame, dict[str, Any]]:
+    """A table whose columns have names, and the labels that they had instead; none where these were names.
+
+    Args:
+        frame: the table; pandas takes any label for a column, numbers by default.
+
+    Raises:
+        DataError: two labels read alike.
+    """
+    labels = {str(label): label for label in frame.columns}
+    if len(labels) < len(frame.columns):
+        raise DataError(f"columns {', '.join(map(repr, frame.columns))} share a name as text; rename all but one")
+    if all(isinstance(label, str) for label in frame.columns):
+        return frame, {}
+    return frame.rename({label: name for name, label in labels.items()}), labels
+
+
+def arrow_container(X: Events, names: list[str]) -> pa.Table:
     """The container of data that came from a file: an Arrow table."""
-    return pa.table({name: values for name, values in zip(names, X.T, strict=True)})
+    return pa.table(dict(zip(names, _columns(X), strict=True)))
+
+
+def frame_container(backend: Any, labels: dict[str, Any], X: Events, names: list[str]) -> Any:
+    """The container of data that came as a table: one of the same kind.
+
+    Args:
+        backend: the kind.
+        labels: of the columns, where these had no names.
+        X: the events.
+        names: of the columns.
+    """
+    columns = dict(zip(names, _columns(X), strict=True))
+    return nw.from_dict(columns, backend=backend).rename(labels).to_native()
+
+
+def _columns(X: Events) -> Iterable[Any]:
+    """Columns as a table takes them: objects as lists, of which it finds out the type."""
+    if isinstance(X, np.ndarray):
+        return map(np.ascontiguousarray, X.T)
+    return [values.tolist() if values.dtype == object else values for values in X]
 
 
 def from_file(table: pa.Table, name: str, point: str = ".", missing: bool = False) -> Dataset:
@@ -194,14 +228,27 @@ def _holds_numbers(kind: pa.DataType) -> bool:
 
 
 def _check_text(values: pa.ChunkedArray, column: str, point: str) -> None:
-    """Refuse a column of numbers spoilt by a few words; a column of words alone is left out later."""
     if not any(is_text(values.type) for is_text in TEXT):
         return
     # Text that is not UTF-8 comes as bytes.
     cells = [cell.decode(errors="backslashreplace") if isinstance(cell, bytes) else cell for cell in values.to_pylist()]
+    check_words(cells, column, point)
+
+
+def check_words(cells: list[str | None], column: str, point: str = ".") -> None:
+    """Refuse a column of numbers spoilt by a few words; a column of words alone may be left out, or be categories.
+
+    Args:
+        cells: its words; None where empty.
+        column: its name.
+        point: the decimal point.
+
+    Raises:
+        DataError: names the first word.
+    """
     wrong = [row for row, cell in enumerate(cells) if cell and not is_number(cell, point)]
     numbers = sum(map(bool, cells)) - len(wrong)
-    words = sum(cells[row].strip().lower() not in NO_VALUE for row in wrong)
+    words = sum(str(cells[row]).strip().lower() not in NO_VALUE for row in wrong)
     if wrong and words < numbers:
         raise DataError(
             f"column {column!r} holds text among its numbers: {cells[wrong[0]]!r} (row {wrong[0]}, counted from 0; "
@@ -214,11 +261,6 @@ def _numbers(values: nw.Series, column: str) -> Float[np.ndarray, " events"]:
     # NumPy has no integers of 128 bits.
     wide = values.dtype in (nw.Int128, nw.UInt128)
     return as_float64(np.array(values.to_list(), object) if wide else values.to_numpy(), column)
-
-
-def _frame(X: HostEvents, names: list[str], backend: Any, labels: dict[str, Any]) -> Any:
-    columns = {name: np.ascontiguousarray(values) for name, values in zip(names, X.T, strict=True)}
-    return nw.from_dict(columns, backend=backend).rename(labels).to_native()
 
 
 def _is_numeric(values: nw.Series) -> bool:

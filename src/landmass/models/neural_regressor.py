@@ -16,8 +16,8 @@ from sklearn.utils.validation import check_is_fitted
 from landmass.core.distributions import Mixture
 from landmass.core.heads import Gaussian, GaussianMixture, Laplace, NumberHead
 from landmass.core.many import in_blocks
-from landmass.data.dataset import as_float64
 from landmass.data.examples import Answers, Examples, read_examples, read_inputs
+from landmass.data.numbers import as_float64
 from landmass.data.schema import Schema
 from landmass.data.space import Space
 from landmass.errors import DataError, SettingError, StoreError

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float, Shaped, UInt8
 
 from landmass.data.images import Images
+from landmass.data.limits import check_size
 from landmass.errors import SettingError
 
 Factors = Mapping[str, Shaped[np.ndarray, " faces"]]
@@ -27,7 +28,8 @@ LEAST_SMILE = 0.25
 HAIR = np.array([[35, 25, 20], [120, 70, 35], [225, 180, 95]], float)
 SKIN = np.array([[95, 60, 45], [200, 150, 120], [245, 215, 190]], float)
 
-BLOCK = 1_000
+# Faces drawn at a time, and numbers at most.
+BLOCK, NUMBERS = 1_000, 13_000_000
 
 
 def portraits(
@@ -50,6 +52,7 @@ def portraits(
             f"portraits need n from 1, size from 16, label_noise from 0 to 0.5 and occlusion from 0 to 1, got n={n}, "
             f"size={size}, label_noise={label_noise}, occlusion={occlusion}"
         )
+    check_size(f"drawing n = {n:,} portraits", 3 * n * size**2)
     rng = np.random.default_rng(seed)
     factors: dict[str, Shaped[np.ndarray, " faces"]] = {
         name: rng.uniform(low, high, n) for name, (low, high) in RANGES.items()
@@ -59,7 +62,8 @@ def portraits(
     factors["glasses"] = rng.random(n) < 1 / 3
     # 0: nothing is hidden, 1: the brow, 2: the mouth.
     hidden = np.where(rng.random(n) < occlusion, rng.integers(1, 3, n), 0)
-    blocks = [slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
+    at_a_time = max(min(BLOCK, NUMBERS // (3 * size**2)), 1)
+    blocks = [slice(start, min(start + at_a_time, n)) for start in range(0, n, at_a_time)]
     X = [draw({name: each[rows] for name, each in factors.items()}, hidden[rows], size, rng) for rows in blocks]
     smiling = (factors["smile"] > 0.0) ^ (rng.random(n) < label_noise)
     seen = np.where(factors["smile"] > 0.0, 1.0 - label_noise, label_noise)

@@ -1,0 +1,224 @@
+"""Kinds: what each column of a table holds, found by looking at its cells, or as declared."""
+
+import math
+import re
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from landmass.data.cells import MICROSECONDS, Cells, as_words, encode
+from landmass.data.schema import AnyColumn, Boolean, Category, Datetime, Grid, Integer, Positive, Real, Tick
+from landmass.errors import DataError, SettingError
+
+# A column of words, or of ascending whole numbers, all but all of which are different, names rows.
+FEWEST_ROWS, NAMES_ROWS = 20, 0.9
+
+# Decimals of a grid that are looked for.
+MOST_DECIMALS = 6
+
+# Numbers on a grid of so many places a row, none of them twice, are as good as continuous.
+PLACES_A_ROW = 100.0
+
+# A value of a continuous column that is held by this share of the rows, and by so many, has a probability of its own.
+ATOM_SHARE, ATOM_ROWS = 1 / 256, 5
+
+# A number above zero that varies by so many times over is positive by nature.
+POSITIVE_RANGE = 1_000.0
+
+ISO = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?")
+
+Declared = AnyColumn | str
+"""What a column is said to hold: a column of a schema, or the name of a kind."""
+
+
+class Found(NamedTuple):
+    """What a column holds, and why that is thought.
+
+    Args:
+        column: its kind.
+        why: in words.
+        cells: its cells, which may be of another type than those it came with.
+    """
+
+    column: AnyColumn
+    why: str
+    cells: Cells
+
+
+def find(name: str, cells: Cells) -> Found:
+    """What a column holds.
+
+    Args:
+        name: the column's.
+        cells: its cells.
+
+    Raises:
+        DataError: it is empty, or names rows.
+    """
+    known, gaps = cells.known, bool(cells.empty.any())
+    if not len(known):
+        raise DataError(f"column {name!r} is empty: all its cells are missing; drop the column")
+    some = f"{cells.empty.sum():,} of {len(cells.values):,} cells are empty" if gaps else ""
+
+    def found(column: AnyColumn, why: str, of: Cells = cells) -> Found:
+        return Found(column, "; ".join(filter(None, (why, some))), of)
+
+    if cells.holds == "booleans":
+        return found(Boolean(name=name, nullable=gaps), "true and false")
+    if cells.holds == "times":
+        tick: Tick = next(tick for tick, each in MICROSECONDS.items() if not np.mod(known, each).any())
+        return found(Datetime(name=name, nullable=gaps, tick=tick), f"times, whole {tick}s")
+    if cells.holds == "words":
+        times = _times(cells)
+        if times is not None:
+            column, why, _ = find(name, times)
+            return Found(column, f"{why}, written as words", times)
+        levels = sorted(set(known))
+        _refuse_names(name, len(levels), len(known), repr(known[0]))
+        return found(Category(name=name, nullable=gaps, levels=tuple(levels)), f"{len(levels):,} words")
+    return found(*_number(name, cells, gaps))
+
+
+def declare(name: str, cells: Cells, kind: Declared) -> Found:
+    """What a column holds by somebody's word.
+
+    Args:
+        name: the column's.
+        cells: its cells.
+        kind: a column of a schema, or the name of a kind, whose details are found.
+
+    Raises:
+        DataError: the cells do not fit.
+        SettingError: there is no such kind.
+    """
+    if not isinstance(kind, str):
+        return Found(kind, "declared", cells)
+    known, gaps = cells.known, bool(cells.empty.any())
+    if kind in ("real", "positive", "integer") and cells.holds in ("words", "times"):
+        first = known[0] if len(known) else None
+        raise DataError(f"column {name!r} is declared {kind}, and holds {cells.holds}: {first!r}; declare it category")
+    if kind == "integer":
+        broken = np.flatnonzero(cells.values != np.rint(cells.values)) if not gaps else np.flatnonzero(known % 1.0)
+        if broken.size:
+            value = known[known != np.rint(known)]
+            if value.size:
+                raise DataError(f"column {name!r} is declared integer, and holds {value[0]:g}; declare it real or grid")
+        return Found(Integer(name=name, nullable=gaps), "declared", cells)
+    if kind == "category":
+        levels = {word for word in as_words(cells) if word is not None}
+        return Found(Category(name=name, nullable=gaps, levels=tuple(sorted(levels))), "declared", cells)
+    plain: dict[str, Any] = {"real": Real, "positive": Positive, "boolean": Boolean}
+    if kind in plain:
+        return Found(plain[kind](name=name, nullable=gaps), "declared", cells)
+    if kind in ("datetime", "grid"):
+        found = find(name, cells)
+        if found.column.__struct_config__.tag != kind:
+            raise DataError(f"column {name!r} is declared {kind}, and looks {found.column.__struct_config__.tag}")
+        return found
+    raise SettingError(
+        f"column {name!r}: there is no kind {kind!r}; there are boolean, category, datetime, grid, integer, "
+        "positive and real; bounded and circular need their ends, in a schema"
+    )
+
+
+def _number(name: str, cells: Cells, gaps: bool) -> tuple[AnyColumn, str]:
+    """The kind of a column of numbers, and why."""
+    known = cells.known
+    values, counts = np.unique(known, return_counts=True)
+    if (values == np.rint(values)).all():
+        if len(values) == len(known) >= FEWEST_ROWS and (np.diff(known) > 0.0).all():
+            _refuse_names(name, len(values), len(known), f"{known[0]:.0f}, {known[1]:.0f}, …")
+        ends = (0, 1) if set(values) == {0.0, 1.0} else (None, None)
+        return Integer(
+            name=name, nullable=gaps, least=ends[0], most=ends[1]
+        ), f"whole numbers, {len(values):,} different ones"
+    step = _step(values, cells.single)
+    places = math.inf if step is None else (values[-1] - values[0]) / step
+    if step is not None and (len(values) < 0.99 * len(known) or places < PLACES_A_ROW * len(known)):
+        return Grid(name=name, nullable=gaps, step=step), f"multiples of {step:g}, {len(values):,} different ones"
+    atoms = values[(counts >= ATOM_ROWS) & (counts >= ATOM_SHARE * len(known))]
+    rest = values[~np.isin(values, atoms)]
+    positive = len(rest) and values[0] >= 0.0 and 0.0 < rest[0] * POSITIVE_RANGE < rest[-1]
+    kind = Positive if positive else Real
+    why = f"{'positive ' if positive else ''}numbers, {len(values):,} different ones"
+    if len(atoms):
+        share = counts[np.isin(values, atoms)].sum() / len(known)
+        why += f"; {share:.1%} hold one of {len(atoms)} values ({', '.join(f'{a:g}' for a in atoms[:3])})"
+    return kind(name=name, nullable=gaps, atoms=tuple(atoms.tolist())), why
+
+
+def _step(values: Float[np.ndarray, " values"], single: bool) -> float | None:
+    """The step of the grid on which all numbers lie, if it is one of few decimals."""
+    largest = float(np.abs(values).max())
+    for decimals in range(1, MOST_DECIMALS + 1):
+        scaled = values * 10.0**decimals
+        whole = np.rint(scaled)
+        error = largest * 10.0**decimals * (1e-6 if single else 1e-12)
+        if error > 0.1:
+            return None
+        if (np.abs(scaled - whole) <= max(error, 1e-9)).all():
+            return math.gcd(*map(int, whole.astype(np.int64).tolist())) / 10**decimals
+    return None
+
+
+def _times(cells: Cells) -> Cells | None:
+    """Words as times, if all of them are written as the standard asks; else None."""
+    words = cells.values.tolist()
+    if not all(word is None or ISO.fullmatch(word) for word in words):
+        return None
+    try:
+        stamps = np.array(["NaT" if word is None else word for word in words], "datetime64[us]")
+    except ValueError:
+        return None
+    return Cells(np.where(np.isnat(stamps), np.nan, stamps.astype(np.int64)), "times")
+
+
+def _refuse_names(name: str, different: int, rows: int, some: str) -> None:
+    """Refuse a column that says which row it is, and nothing of others."""
+    if different >= max(FEWEST_ROWS, NAMES_ROWS * rows):
+        raise DataError(
+            f"column {name!r} names rows ({some}; {different:,} different cells in {rows:,} rows): there is nothing to "
+            f"learn from it; drop it (drop=[{name!r}], or --drop {name} on the shell), or declare what it holds"
+        )
+
+
+def check_declared(column: AnyColumn, cells: Cells) -> Float[np.ndarray, " events"]:
+    """A column's cells as numbers, all of which its kind allows.
+
+    Args:
+        column: its kind.
+        cells: its cells.
+
+    Raises:
+        DataError: a cell is empty, or lies outside of the bounds or beside the grid.
+    """
+    values = encode(column, cells)
+    check_values(column, values)
+    return values
+
+
+def check_values(column: AnyColumn, values: Float[np.ndarray, " events"]) -> None:
+    """Refuse numbers that a column's kind does not allow.
+
+    Args:
+        column: its kind.
+        values: the numbers; NaN where a cell is empty.
+
+    Raises:
+        DataError: a cell is empty, or lies beside the grid.
+    """
+    empty = np.isnan(values)
+    if empty.any() and not column.nullable:
+        raise DataError(
+            f"column {column.name!r} has an empty cell (row {empty.argmax()}, counted from 0; {empty.sum()} such "
+            "cells), and its schema allows none; fill them, or declare it nullable"
+        )
+    step = column.step if isinstance(column, Grid) else 1.0 if isinstance(column, Integer) else None
+    if step is not None:
+        off = np.flatnonzero(np.abs(values / step - np.rint(values / step)) > 1e-6)
+        if off.size:
+            raise DataError(
+                f"column {column.name!r} holds {values[off[0]]:g} (row {off[0]}, counted from 0), which is not a "
+                f"multiple of {step:g}; correct it, or declare another kind"
+            )
