@@ -19,12 +19,15 @@ X = np.random.default_rng(0).standard_normal((50, 2))
 def test_families_stand_from_the_box_to_the_stack():
     assert list(FAMILIES) == [
         "uniform_box",
+        "independent",
         "gaussian",
         "probabilistic_pca",
         "histogram",
         "gaussian_mixture",
+        "latent_class",
         "kernel_density",
         "spline_flow",
+        "autoregressive",
         "stack",
     ]
 
@@ -43,7 +46,7 @@ def test_typo_gets_a_suggestion_and_the_list(typo, meant):
     with pytest.raises(SettingError, match=f"no family is called '{typo}'") as raised:
         family(typo)
     assert (f"did you mean {meant!r}?" in str(raised.value)) == (meant is not None)
-    assert "uniform_box, gaussian, probabilistic_pca, histogram" in str(raised.value)
+    assert "uniform_box, independent, gaussian, probabilistic_pca, histogram" in str(raised.value)
 
 
 @pytest.fixture

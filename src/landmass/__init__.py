@@ -6,17 +6,27 @@ from typing import Any
 # Public name -> where it lives. Families stand from simple to rich, which is the order of a ladder.
 _DENSITIES = {
     "UniformBox": "landmass.models.uniform_box",
+    "Independent": "landmass.models.independent",
     "Gaussian": "landmass.models.gaussian",
     "ProbabilisticPCA": "landmass.models.probabilistic_pca",
     "Histogram": "landmass.models.histogram",
     "GaussianMixture": "landmass.models.gaussian_mixture",
+    "LatentClass": "landmass.models.latent_class",
     "KernelDensity": "landmass.models.kernel_density",
     "SplineFlow": "landmass.models.spline_flow",
+    "Autoregressive": "landmass.models.autoregressive",
     "Stack": "landmass.models.stack",
 }
 
 # Of these densities of rows a ladder has only those that it is asked for.
-_ON_REQUEST = ("ProbabilisticPCA",)
+_ON_REQUEST = ("Independent", "ProbabilisticPCA", "LatentClass", "Autoregressive")
+
+_OF_TABLES = {
+    "Independent": "landmass.models.independent",
+    "LatentClass": "landmass.models.latent_class",
+    "Autoregressive": "landmass.models.autoregressive",
+    "Stack": "landmass.models.stack",
+}
 
 _OF_IMAGES = {
     "UniformBox": "landmass.models.uniform_box",
@@ -38,6 +48,7 @@ _CONDITIONALS = {
 
 _EXPORTS = {
     **_DENSITIES,
+    **_OF_TABLES,
     **_OF_IMAGES,
     **_WITHOUT_LIKELIHOOD,
     **_CONDITIONALS,
@@ -57,6 +68,11 @@ _EXPORTS = {
     "Positive": "landmass.data.schema",
     "Bounded": "landmass.data.schema",
     "Circular": "landmass.data.schema",
+    "Grid": "landmass.data.schema",
+    "Integer": "landmass.data.schema",
+    "Datetime": "landmass.data.schema",
+    "Category": "landmass.data.schema",
+    "Boolean": "landmass.data.schema",
     "LandmassError": "landmass.errors",
     "DataError": "landmass.errors",
     "SettingError": "landmass.errors",

@@ -11,17 +11,23 @@ from landmass.estimator.base import Estimator
 from landmass.estimator.manifest import Manifest
 from landmass.store import read_json
 
-FAMILIES, OF_IMAGES, WITHOUT_LIKELIHOOD, CONDITIONALS = (
+FAMILIES, OF_TABLES, OF_IMAGES, WITHOUT_LIKELIHOOD, CONDITIONALS = (
     {module.rpartition(".")[2]: name for name, module in kind.items()}
-    for kind in (landmass._DENSITIES, landmass._OF_IMAGES, landmass._WITHOUT_LIKELIHOOD, landmass._CONDITIONALS)
+    for kind in (
+        landmass._DENSITIES,
+        landmass._OF_TABLES,
+        landmass._OF_IMAGES,
+        landmass._WITHOUT_LIKELIHOOD,
+        landmass._CONDITIONALS,
+    )
 )
-"""The families' names, from simple to rich, and their classes': densities of rows, and of images, those that have no
-likelihood, and conditional densities."""
+"""The families' names, from simple to rich, and their classes': densities of rows of numbers, of tables of any columns,
+and of images, those that have no likelihood, and conditional densities."""
 
 USUAL = [name for name, cls in FAMILIES.items() if cls not in landmass._ON_REQUEST]
 """The densities of rows that a ladder has unless others are asked for."""
 
-_ALL = {**FAMILIES, **OF_IMAGES, **WITHOUT_LIKELIHOOD, **CONDITIONALS}
+_ALL = {**FAMILIES, **OF_TABLES, **OF_IMAGES, **WITHOUT_LIKELIHOOD, **CONDITIONALS}
 
 KNOWN = list(_ALL)
 """All names, from simple to rich."""

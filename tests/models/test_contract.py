@@ -15,6 +15,7 @@ from sklearn.exceptions import NotFittedError
 import landmass
 from landmass import Bounded, Schema, SettingError
 from landmass.catalog import FAMILIES
+from landmass.data.states import StateSpace
 from tests.models.cases import DATA, data, estimator
 from tests.models.quadrature import FALSE_ALARM, Proposal, cell_masses, fit_of_counts, worst_marginal
 
@@ -212,6 +213,10 @@ def in_other_units(model, scale, shift):
         msgspec.structs.replace(c, low=c.low * a + b, high=c.high * a + b) if isinstance(c, Bounded) else c
         for c, a, b in zip(model.data_.schema.columns, scale, shift, strict=True)
     ]
+    if isinstance(model.space_, StateSpace):
+        cuts = [in_units_of(*each) for each in zip(model.space_.cuts, scale, shift, strict=True)]
+        other.space_ = StateSpace(Schema(tuple(columns)), tuple(cuts))
+        return other
     other.space_ = msgspec.structs.replace(
         model.space_,
         schema=Schema(tuple(columns)),
@@ -219,6 +224,16 @@ def in_other_units(model, scale, shift):
         scale=tuple(np.array(model.space_.scale) * scale),
     )
     return other
+
+
+def in_units_of(cut, scale, shift):
+    """The same cells of a line in other units."""
+    tails = {
+        side: None if tail is None else msgspec.structs.replace(tail, scale=tail.scale * scale)
+        for side, tail in (("low", cut.low), ("high", cut.high))
+    }
+    edges = tuple(np.array(cut.edges) * scale + shift)
+    return msgspec.structs.replace(cut, edges=edges, period=cut.period * scale, **tails)
 
 
 def test_refit_of_the_same_shapes_compiles_no_step(fitted, family, heard):

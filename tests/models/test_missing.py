@@ -10,7 +10,7 @@ from scipy import integrate, optimize, stats
 
 import landmass
 from landmass import Bounded, DataError, Dataset, Gaussian, Positive, ProbabilisticPCA, Schema
-from landmass.catalog import FAMILIES
+from landmass.catalog import FAMILIES, OF_TABLES
 from landmass.data.batches import split
 from tests.models.cases import estimator
 
@@ -204,7 +204,9 @@ def test_copies_of_a_row_with_gaps_stay_on_one_side():
     assert not set(parts.train // 3) & set(parts.test // 3)
 
 
-@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "probabilistic_pca"])
+@pytest.mark.parametrize(
+    "family", [name for name in FAMILIES if name not in ("probabilistic_pca", *OF_TABLES) or name == "stack"]
+)
 def test_other_families_refuse_missing_cells(family):
     with pytest.raises(DataError, match="holds nan"):
         estimator(family).fit(X)

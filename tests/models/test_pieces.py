@@ -212,8 +212,17 @@ def counted(n=400):
     return events, counts, events.take(np.repeat(np.arange(n), counts))
 
 
-def test_six_families_weigh_events():
-    assert WEIGH == ["uniform_box", "gaussian", "probabilistic_pca", "histogram", "gaussian_mixture", "kernel_density"]
+def test_eight_families_weigh_events():
+    assert WEIGH == [
+        "uniform_box",
+        "independent",
+        "gaussian",
+        "probabilistic_pca",
+        "histogram",
+        "gaussian_mixture",
+        "latent_class",
+        "kernel_density",
+    ]
 
 
 @pytest.mark.parametrize("name", WEIGH)

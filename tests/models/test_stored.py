@@ -32,11 +32,18 @@ def test_stored_model_loads_and_answers_as_it_did(folder):
     known = np.array([-np.inf if each["log_density"] is None else each["log_density"] for each in golden])
     assert np.isfinite(known).any()
     of_images = model.data_.schema.image is not None
+    of_tables = not model.data_.schema.plain
     events = model.space_.of_golden(events) if of_images else events
+    events = landmass.Dataset(events, model.data_.schema) if of_tables else events
     # What has no likelihood is known by its errors.
     found = model.score_samples(events) if hasattr(model, "score_samples") else -model.errors(events)
     np.testing.assert_allclose(found, known, rtol=1e-4, atol=1e-4)
     drawn = model.sample(9, random_state=0)
+    if of_tables:
+        assert drawn.column_names == model.data_.schema.names
+        drawn = model._draw(9, np.random.RandomState(0))[:, [not c.nullable for c in model.data_.schema.columns]]
+        assert np.isfinite(drawn).all()
+        return
     assert np.isfinite(drawn if of_images else np.column_stack([np.asarray(each) for each in drawn.columns])).all()
 
 

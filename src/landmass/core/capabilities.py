@@ -4,7 +4,7 @@ AbstractModel            sample
 ├── AbstractDensity      log_prob: exact
 ├── AbstractBound        log_prob_bound: a lower bound, in expectation
 └── AbstractEstimate     log_prob_estimate: a value and its error
-AbstractConditional      conditional: exact; mixed in where it is true
+AbstractConditional      log_marginal, complete: exact; mixed in where it is true
 AbstractLatent           encode, decode; mixed in where it is true
 
 Authors write one event; callers vectorise with `jax.vmap`, and ask densities for many events by `log_probs`.
@@ -15,9 +15,10 @@ from typing import Literal
 
 import equinox as eqx
 import jax
+import numpy as np
 from jaxtyping import Array, Float, Shaped
 
-from landmass.types import HostEvents, Key, Keys, LogDensities, Scalar
+from landmass.types import Key, Keys, LogDensities, Scalar
 
 Likelihood = Literal["exact", "lower_bound", "estimate", "none"]
 Context = Shaped[Array, "..."] | None
@@ -51,7 +52,7 @@ class AbstractDensity(AbstractModel):
             return jax.vmap(self.log_prob)(x, context)
         return jax.vmap(self.log_prob)(x)
 
-    def quick_log_probs(self, x: HostEvents) -> LogDensities | None:
+    def quick_log_probs(self, x: Shaped[np.ndarray, "events ..."]) -> LogDensities | None:
         """The same for many events by another way, NaN for those it cannot serve; None where it would not pay."""
         return None
 
@@ -82,7 +83,7 @@ class AbstractBound(AbstractModel):
 
         return jax.vmap(each)(x, keys)
 
-    def quick_log_probs(self, x: HostEvents) -> LogDensities | None:
+    def quick_log_probs(self, x: Shaped[np.ndarray, "events ..."]) -> LogDensities | None:
         """The same for many events by another way; None where there is no other."""
         return None
 
@@ -100,11 +101,20 @@ Scored = AbstractDensity | AbstractBound
 
 
 class AbstractConditional(eqx.Module):
-    """Mixed into densities whose conditionals are exact."""
+    """Mixed into densities of which any columns can be summed out or given, exactly."""
 
     @abstractmethod
-    def conditional(self, given: dict[int, float]) -> AbstractDensity:
-        """The density of the other columns, given the values of some (column index to value)."""
+    def log_marginal(self, x: Array, known: Array) -> Scalar:
+        """Log-density of the columns that are known, whatever the others hold.
+
+        Args:
+            x: one event; what it holds in columns that are not known is of no matter.
+            known: which are.
+        """
+
+    @abstractmethod
+    def complete(self, key: Key, x: Array, known: Array) -> Array:
+        """The event with the columns that are not known drawn given those that are."""
 
 
 class AbstractLatent(eqx.Module):

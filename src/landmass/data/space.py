@@ -169,6 +169,13 @@ class Space(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         normal = np.array(self.maps) == "probit"
         return Columnwise(on_device(normal), on_device(low, np.float32), on_device(high, np.float32))
 
+    def golden(self, n: int) -> HostEvents:
+        """Made-up events, within the range of those seen."""
+        box = self.box(0.0)
+        shares = np.random.default_rng(0).random((n, len(self)))
+        low, high = np.asarray(box.low, np.float64), np.asarray(box.high, np.float64)
+        return self.inverse(low + shares * (high - low))
+
     def _forward_column(self, i: int, x: Float[np.ndarray, " events"]) -> tuple[np.ndarray, np.ndarray]:
         column, loc, scale = self.schema.columns[i], self.loc[i], self.scale[i]
         bare = np.log(x) if self.maps[i] == "log" else x

@@ -19,15 +19,16 @@ from landmass.data.door import read_like
 from landmass.data.images import Images
 from landmass.data.limits import check_size
 from landmass.data.pieces import Pieces
-from landmass.data.read import read
+from landmass.data.read import read, read_as
+from landmass.data.schema import Schema, kind_of
 from landmass.errors import DataError, SettingError
 from landmass.estimator.base import Estimator
 from landmass.train.checkpoint import NOWHERE, Checkpoint
 from landmass.train.progress import Listener, silent
 from landmass.types import HostEvents, LogDensities
 
-EventKind = Literal["row", "image"]
-"""What an event may be."""
+EventKind = Literal["row", "table", "image"]
+"""What an event may be: a row of numbers whose density is per length, a row of anything, or an image."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -190,6 +191,8 @@ class DensityEstimator(DensityMixin, Estimator, ABC):
         schema = self.data_.schema
         if schema.image is not None:
             return events_of(read_like(X, schema.image.shape), schema.image.levels)
+        if not schema.plain:
+            return self._read_as(X, schema)
         data = read(X, missing=self._misses)
         self._check_cells(data, self._misses)
         if data.gaps:
@@ -206,17 +209,36 @@ class DensityEstimator(DensityMixin, Estimator, ABC):
         places = [data.schema.names.index(name) for name in schema.names]
         return Dataset(data.X[:, places], schema, data.name, incomplete=data.incomplete)
 
+    def _read_as(self, X: Any, schema: Schema) -> Dataset:
+        """Events whose columns are known."""
+        data = read_as(X, schema)
+        if data.X.shape[1] != len(schema.columns):
+            raise DataError(
+                f"X has {data.X.shape[1]} features, but {type(self).__name__} is expecting {len(schema.columns)} "
+                f"features as input ({', '.join(map(repr, schema.names))})"
+            )
+        return data
+
     def _check_cells(self, data: Dataset | Images | Pieces, may_miss: bool) -> None:
         if isinstance(data, Dataset) and data.incomplete and not may_miss:
             why = "was fitted to complete rows" if self._integrates_missing else "needs complete rows"
             raise DataError(f"{type(self).__name__} {why}, and cells of {data.name} are missing; fill or remove them")
 
     def _check_kind(self, data: Dataset | Images | Pieces) -> None:
-        kind: EventKind = "image" if isinstance(data, Images) else "row"
+        kind: EventKind = "image" if isinstance(data, Images) else "row" if data.schema.plain else "table"
+        if kind == "table" and kind not in self._takes:
+            column = next(each for each in data.schema.columns if not each.plain)
+            raise DataError(
+                f"{type(self).__name__} is a density of numbers that may be anything, and column {column.name!r} of "
+                f"{data.name} is {kind_of(column)}{' with empty cells' if column.nullable else ''}; fit a family of "
+                "tables (independent, latent_class, autoregressive), or read the data as plain numbers, with "
+                "landmass.read(…)"
+            )
         if kind not in self._takes:
             others = ", ".join(f"{each}s" for each in sorted(self._takes))
             raise DataError(f"{type(self).__name__} is a density of {others}, and {data.name} holds {kind}s")
-        self._check_cells(data, self._integrates_missing)
+        if kind != "table":
+            self._check_cells(data, self._integrates_missing)
         if isinstance(data, Dataset) and data.weight is not None and not isinstance(self, WeighsEvents):
             raise DataError(
                 f"{type(self).__name__} cannot honour weights exactly, and its events have some; give it events "

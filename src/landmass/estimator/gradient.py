@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -56,6 +56,9 @@ class GradientEstimator(SelectingEstimator, ABC):
         random_state: seed of everything random; None draws one.
     """
 
+    # Of the models, a batch and a key: what training lowers.
+    _loss: ClassVar[Any] = staticmethod(lambda model, batch, key: negative_log_likelihood(model, batch, key))
+
     max_steps: int | None = None
     batch_size: int = 256
     learning_rate: float = 0.01
@@ -84,7 +87,7 @@ class GradientEstimator(SelectingEstimator, ABC):
     def _descent(self, members: Callable, steps: int, planned: int, learning_rate: float) -> Learner:
         return gradient(
             members,
-            negative_log_likelihood,
+            self._loss,
             OPTIMISER,
             learning_rate=learning_rate,
             max_steps=steps,

@@ -23,6 +23,7 @@ from landmass.data.pieces import Pieces
 from landmass.data.pixels import PixelSpace
 from landmass.data.schema import Column
 from landmass.data.space import Space
+from landmass.data.states import StateSpace
 from landmass.errors import StoreError
 from landmass.estimator.base import GOLDEN_EVENTS, Estimator, require
 from landmass.estimator.density import DensityEstimator
@@ -44,6 +45,10 @@ FLOOR = 0.01
 FLOOR_MARGIN = 1.0
 
 
+AnySpace = Space | PixelSpace | StateSpace
+"""What stands between events and the numbers that a model sees."""
+
+
 class Model(msgspec.Struct, forbid_unknown_fields=True):
     """What the manifest says of a saved model.
 
@@ -52,6 +57,7 @@ class Model(msgspec.Struct, forbid_unknown_fields=True):
         sizes: the sizes that settings and columns do not tell.
         sha256: of `weights.safetensors`.
         pixels: the model's space where events are images.
+        states: the model's space where it sees rows as states.
         latents: what has been found out about the latents of a model that has some.
     """
 
@@ -59,6 +65,7 @@ class Model(msgspec.Struct, forbid_unknown_fields=True):
     sizes: dict[str, int]
     sha256: str
     pixels: PixelSpace | None = None
+    states: StateSpace | None = None
     latents: LatentNotes | None = None
 
 
@@ -98,11 +105,7 @@ class LearnedEstimator(DensityEstimator, ABC):
         return [np.concatenate(pair) for pair in zip(corners.T, ends, strict=True)]
 
     def _fit(self, train: Any, validation: Dataset | Images, listen: Listener, checkpoint: Checkpoint) -> None:
-        self.space_: Any = (
-            PixelSpace(train.schema)
-            if isinstance(train, Images)
-            else Space.fit_blocks(train.schema, train.blocks(), self._onto_line)
-        )
+        self.space_: Any = self._fit_space(train)
         self._check_space(self.space_)
         settled = drawn(validation) if isinstance(validation, Images) else validation
         z, held_out = (coordinates(self.space_, part, self._precision) for part in (train, settled))
@@ -114,6 +117,12 @@ class LearnedEstimator(DensityEstimator, ABC):
             self._keep(error.outcome, held_out)
             raise
         self._keep(outcome, held_out)
+
+    def _fit_space(self, train: Any) -> AnySpace:
+        """The space that a model sees training events in."""
+        if isinstance(train, Images):
+            return PixelSpace(train.schema)
+        return Space.fit_blocks(train.schema, train.blocks(), self._onto_line)
 
     def refit(self, data: Dataset | Images | Pieces, checkpoint: Checkpoint = NOWHERE) -> None:
         chosen = self.fresh()
@@ -141,26 +150,26 @@ class LearnedEstimator(DensityEstimator, ABC):
         return self.space_.inverse(draw(self.model_, n, random_state))
 
     def _golden_events(self) -> HostEvents:
-        if isinstance(self.space_, PixelSpace):
-            return self.space_.golden(GOLDEN_EVENTS)
-        box = self.space_.box(0.0)
-        shares = np.random.default_rng(0).random((GOLDEN_EVENTS, len(self.space_)))
-        low, high = np.asarray(box.low, np.float64), np.asarray(box.high, np.float64)
-        return self.space_.inverse(low + shares * (high - low))
+        return self.space_.golden(GOLDEN_EVENTS)
 
     def _golden_scores(self, events: HostEvents) -> LogDensities:
         return self._log_prob(self.space_.of_golden(events) if isinstance(self.space_, PixelSpace) else events)
 
     def _save(self, folder: Path) -> Model:
         sha256 = write_arrays(folder / "weights.safetensors", named_arrays(self.model_))
-        if isinstance(self.space_, PixelSpace):
-            return Model(None, self._sizes(), sha256, self.space_)
-        return Model(self.space_, self._sizes(), sha256)
+        kind = "pixels" if isinstance(self.space_, PixelSpace) else "states" if self._sees_states else "space"
+        spaces = {"space": None, kind: self.space_}
+        return Model(sizes=self._sizes(), sha256=sha256, **spaces)
+
+    @property
+    def _sees_states(self) -> bool:
+        return isinstance(self.space_, StateSpace)
 
     def _load(self, folder: Path, model: msgspec.Raw, load: Callable[[Path], Estimator]) -> None:
         saved = parse_json(model, Model, folder / "manifest.json")
-        self.space_ = space = saved.pixels or saved.space
-        if space is None or None not in (saved.pixels, saved.space):
+        given = [each for each in (saved.space, saved.pixels, saved.states) if each is not None]
+        self.space_ = space = given[0] if given else None
+        if space is None or len(given) > 1:
             raise StoreError(f"{folder / 'manifest.json'} is not what landmass writes there: a model has one space")
         if space.schema != self.data_.schema or not space.complete:
             raise StoreError(f"{folder}: the model's columns are not the manifest's")

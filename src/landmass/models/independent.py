@@ -1,35 +1,39 @@
-"""Independent: each number of an image on its own, by how often it takes each of its values."""
+"""Independent: each column, or each number of an image, on its own, by how often it takes each of its values."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, UInt8
+from jaxtyping import Array, Float, Integer, UInt8
 
 from landmass.core.capabilities import AbstractDensity
 from landmass.core.distributions import ByteFrequencies
+from landmass.core.states import StateMixture, uniform
+from landmass.data.pixels import PixelSpace
+from landmass.data.states import StateSpace
 from landmass.estimator.base import require
-from landmass.estimator.density import EventKind
-from landmass.estimator.learned import SelectingEstimator
+from landmass.estimator.density import EventKind, WeighsEvents
+from landmass.estimator.questions import AnsweringEstimator
 from landmass.train.learner import Learner, Selection, closed_form, in_order
 from landmass.train.rows import Coordinates
 from landmass.types import Scalar
 
-# Events that each value is given besides those that it has, which are tried.
+# Events that each value, or state, is given besides those that it has, which are tried.
 SMOOTHINGS = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class Independent(SelectingEstimator):
-    """The bytes of an image as if none knew of the others: what every model of images must beat.
+class Independent(WeighsEvents, AnsweringEstimator):
+    """The columns of a table, or the bytes of an image, as if none knew of the others: what every other must beat.
 
     Args:
-        smoothing: events that each of the 256 values is given besides those that it has; None chooses on validation.
+        smoothing: events that each value of a byte, or state of a column, is given besides those that it has; None
+            chooses on validation.
     """
 
-    _takes: ClassVar[frozenset[EventKind]] = frozenset({"image"})
+    _takes: ClassVar[frozenset[EventKind]] = frozenset({"row", "table", "image"})
 
     smoothing: float | None = None
 
@@ -37,17 +41,25 @@ class Independent(SelectingEstimator):
         return Selection(lambda: in_order(self._candidates(space), give_up=1), setting="smoothing")
 
     def _candidates(self, space: Any) -> Iterator[tuple[float, Learner]]:
-        none = jnp.zeros((*space.image.shape, space.image.levels))
+        of_images = isinstance(space, PixelSpace)
+        none = jnp.zeros((*space.image.shape, space.image.levels)) if of_images else uniform(space.layout)
         for smoothing in SMOOTHINGS if self.smoothing is None else (self.smoothing,):
-            yield smoothing, closed_form(Counted(none, jnp.float32(smoothing)), _count, _frequencies)
+            strength = jnp.float32(smoothing)
+            if of_images:
+                yield smoothing, closed_form(Counted(cast(Array, none), strength), _count, _frequencies)
+            else:
+                yield smoothing, closed_form(_no_events(cast(StateMixture, none), strength), _count_states, _of_states)
 
     def _empty(self, space: Any, sizes: Mapping[str, int]) -> AbstractDensity:
+        if isinstance(space, StateSpace):
+            return uniform(space.layout)
         return ByteFrequencies(jnp.zeros((*space.image.shape, space.image.levels)))
 
     @property
     def parameters_(self) -> Mapping[str, np.ndarray]:
-        """`probabilities`: of each value of each number, shape (height, width, channels, levels)."""
-        return {"probabilities": np.exp(np.asarray(self.model_.table, np.float64))}
+        """`probabilities`: of each value of each number of an image, or of each state, column after column."""
+        table = self.model_.tables[:, 0] if isinstance(self.space_, StateSpace) else self.model_.table
+        return {"probabilities": np.exp(np.asarray(table, np.float64))}
 
     def check_settings(self) -> None:
         super().check_settings()
@@ -75,3 +87,27 @@ def _count(seen: Counted, x: UInt8[Array, "block height width channels"], weight
 def _frequencies(seen: Counted) -> ByteFrequencies:
     counts = seen.counts + seen.smoothing
     return ByteFrequencies(jnp.log(counts) - jnp.log(counts.sum(-1, keepdims=True)))
+
+
+class CountedStates(NamedTuple):
+    """How often each state of each column was seen, what each is given besides, and a mixture of their layout."""
+
+    counts: Float[Array, " states"]
+    smoothing: Scalar
+    shape: StateMixture
+
+
+def _no_events(shape: StateMixture, smoothing: Scalar) -> CountedStates:
+    return CountedStates(jnp.zeros(shape.layout.total), smoothing, shape)
+
+
+def _count_states(
+    seen: CountedStates, x: Integer[Array, "block columns"], weight: Float[Array, " block"]
+) -> CountedStates:
+    return seen._replace(counts=seen.counts + weight @ seen.shape.layout.ones(x))
+
+
+def _of_states(seen: CountedStates) -> StateMixture:
+    layout = seen.shape.layout
+    counts = jnp.log(seen.counts + seen.smoothing)
+    return StateMixture(seen.shape.log_weights, layout.log_softmax(counts)[:, None], layout)

@@ -18,6 +18,7 @@ from landmass.estimator.density import DensityEstimator, EventKind
 from landmass.models.gaussian_mixture import GaussianMixture
 from landmass.models.independent import Independent
 from landmass.models.kernel_density import KernelDensity
+from landmass.models.latent_class import LatentClass
 from landmass.models.uniform_box import UniformBox
 from landmass.store import below, parse_json
 from landmass.train.checkpoint import NOWHERE, Checkpoint
@@ -33,14 +34,14 @@ class Stack(DensityEstimator):
     Parts enter where validation shows beyond its noise that they help; the others have weight zero.
 
     Args:
-        estimators: the densities to fit, by name; None takes a box, a Gaussian mixture and a kernel density, and of
-            images a box and independent bytes.
+        estimators: the densities to fit, by name; None takes a box, a Gaussian mixture and a kernel density, of tables
+            with columns of other kinds independent ones and latent classes, and of images a box and independent bytes.
         validation_fraction: share of the events that `fit` keeps aside to choose the weights by.
         random_state: seed of the split, and of the parts that have none of their own.
     """
 
     _validates: ClassVar[bool] = True
-    _takes: ClassVar[frozenset[EventKind]] = frozenset({"row", "image"})
+    _takes: ClassVar[frozenset[EventKind]] = frozenset({"row", "table", "image"})
 
     estimators: dict[str, DensityEstimator] | None = None
     validation_fraction: float = 0.1
@@ -94,6 +95,8 @@ class Stack(DensityEstimator):
         parts = self.estimators
         if parts is None and isinstance(train, Images):
             parts = {"uniform_box": UniformBox(), "independent": Independent()}
+        elif parts is None and not train.schema.plain:
+            parts = {"independent": Independent(), "latent_class": LatentClass()}
         elif parts is None:
             parts = {
                 "uniform_box": UniformBox(),

@@ -224,14 +224,19 @@ class Dropout(Layer, frozen=True, tag="dropout"):
     def __call__(self, weights: Tree, running: Tree, x: Batch, key: Key | None) -> tuple[Batch, Tree]:
         if key is None or self.rate == 0.0:
             return x, running
-        kept, share = _coins(key, 1.0 - self.rate, x.shape)
+        kept, share = coins(key, 1.0 - self.rate, x.shape)
         return jnp.where(kept, x / share, 0.0), running
 
 
-def _coins(key: Key, chance: float, shape: Shape) -> tuple[Bool[Array, "..."], float]:
+def coins(key: Key, chance: float, shape: Shape) -> tuple[Bool[Array, "..."], float]:
     """Which coins of a chance show heads, and the chance that they have, a multiple of 1/65,536.
 
     Each word of random bits makes two coins: drawing words is what takes the time.
+
+    Args:
+        key: source of the draws.
+        chance: of heads.
+        shape: of the coins.
     """
     count = math.prod(shape)
     words = jax.random.bits(key, (-(-count // 2),), jnp.uint32)

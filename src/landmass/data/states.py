@@ -1,0 +1,98 @@
+"""States: the space in which models of any table see it, one state a column, with the log-Jacobian of what is inside.
+
+A column's value is a state, and a place within that state: a level of a category, an atom, "missing", or a cell of the
+number line. How values lie within a state is fitted once, column by column, and does not depend on the other columns;
+models learn how states go together. So each of them gives every row a likelihood in the columns' own base measures.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Self
+
+import msgspec
+import numpy as np
+from jaxtyping import Float, Integer
+
+from landmass.core.states import Layout
+from landmass.data.cuts import Cut, cut
+from landmass.data.dataset import Weighted
+from landmass.data.schema import Schema
+from landmass.types import HostEvents, LogDensities, Precision
+
+# The fewest cells that a column is cut into, and the most.
+FEWEST_CELLS, MOST_CELLS = 8, 96
+
+# Seed of the events that a saved model is asked for again.
+GOLDEN_SEED = 0
+
+Codes = Integer[np.ndarray, "events columns"]
+"""The number of each cell's state."""
+
+
+class StateSpace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One cut a column, fitted on training events only.
+
+    Args:
+        schema: the events' sample space.
+        cuts: the columns' states.
+    """
+
+    schema: Schema
+    cuts: tuple[Cut, ...]
+
+    @classmethod
+    def fit(cls, schema: Schema, blocks: Iterable[Weighted], cells: int | None = None) -> Self:
+        """Cut every column.
+
+        Args:
+            schema: the sample space.
+            blocks: training events, block by block, with their weights.
+            cells: how many cells a column of numbers is cut into; None takes two times the cube root of their number.
+        """
+        events, weights = zip(*blocks, strict=True)
+        X, weight = np.concatenate(events), np.concatenate(weights)
+        most = int(np.clip(2.0 * weight.sum() ** (1.0 / 3.0), FEWEST_CELLS, MOST_CELLS)) if cells is None else cells
+        return cls(schema, tuple(cut(*pair, most, weight) for pair in zip(schema.columns, X.T, strict=True)))
+
+    def __len__(self) -> int:
+        return len(self.cuts)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many states each column has."""
+        return tuple(each.states for each in self.cuts)
+
+    @property
+    def layout(self) -> Layout:
+        """Where they stand in one row of all states."""
+        return Layout(self.sizes, tuple(each.nullable for each in self.cuts))
+
+    @property
+    def complete(self) -> bool:
+        """Whether every column has states: so of fitted spaces, perhaps not of one that was read from a file."""
+        return len(self.cuts) == len(self.schema.columns) and min(self.sizes, default=0) > 0
+
+    def forward(self, X: HostEvents, precision: Precision = np.float32) -> tuple[Codes, LogDensities]:
+        """States of events, and how likely each event is, in log, among those of its states: -inf if it cannot be."""
+        parts = [each.forward(values) for each, values in zip(self.cuts, X.T, strict=True)]
+        return np.column_stack([states for states, _ in parts]), np.sum([inside for _, inside in parts], axis=0)
+
+    def inverse(self, codes: Codes, random_state: np.random.RandomState) -> HostEvents:
+        """A random event of each row of states.
+
+        Args:
+            codes: the states.
+            random_state: source of all randomness.
+        """
+        return np.column_stack(
+            [each.inverse(states, random_state) for each, states in zip(self.cuts, codes.T, strict=True)]
+        )
+
+    def breakpoints(self) -> list[Float[np.ndarray, " _"]]:
+        """For each column, where the density may jump."""
+        return [each.breakpoints() for each in self.cuts]
+
+    def golden(self, n: int) -> HostEvents:
+        """Made-up events, with no cell missing."""
+        rng = np.random.RandomState(GOLDEN_SEED)
+        kept: Sequence[int] = [size - each.nullable for size, each in zip(self.sizes, self.cuts, strict=True)]
+        return self.inverse(np.column_stack([rng.randint(0, max(size, 1), n) for size in kept]).astype(np.int32), rng)

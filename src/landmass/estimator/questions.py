@@ -1,0 +1,280 @@
+"""Questions: what a density can be asked of which any columns can be summed out or given, exactly."""
+
+from abc import ABC
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float, Integer
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from landmass.core.many import in_blocks
+from landmass.core.states import FREE, GIVEN, PRESENT, AbstractStates
+from landmass.data.dataset import Dataset
+from landmass.data.mixed import given_values
+from landmass.data.schema import Boolean, Category, Schema, nullable
+from landmass.errors import DataError, SettingError
+from landmass.estimator.states import StatesEstimator
+from landmass.types import HostEvents, LogDensities
+
+Given = Mapping[str, Any]
+"""What some columns are known to hold, by name; None is an empty cell."""
+
+Codes = Integer[np.ndarray, "events columns"]
+Seed = int | np.random.RandomState | None
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class AnsweringEstimator(StatesEstimator, ABC):
+    """A density of rows of any columns that can be asked about some of them given others."""
+
+    def sample(self, n_samples: int = 1, *, given: Given | None = None, random_state: Seed = None) -> Any:
+        """Draw events, or events of which something is given.
+
+        Args:
+            n_samples: how many.
+            given: what some columns hold, by name, such as {"age": 30}; None is an empty cell.
+            random_state: seed of the draw.
+
+        Returns:
+            Events in the container that `fit` was given; an Arrow table where that was a file.
+
+        Raises:
+            DataError: a column is unknown, or cannot hold what is given.
+        """
+        if not given:
+            return super().sample(n_samples, random_state=random_state)
+        return self.conditional(given).sample(n_samples, random_state=random_state)
+
+    def conditional(self, given: Given) -> "Part":
+        """The density of the other columns, given what some of them hold.
+
+        Args:
+            given: what they hold, by name; None is an empty cell.
+
+        Raises:
+            DataError: a column is unknown, or cannot hold what is given.
+        """
+        check_is_fitted(self)
+        return Part(self, given, [name for name in self.data_.schema.names if name not in given])
+
+    def marginal(self, columns: Sequence[str]) -> "Part":
+        """The density of some columns, whatever the others hold.
+
+        Args:
+            columns: their names.
+
+        Raises:
+            DataError: one of them is unknown.
+        """
+        check_is_fitted(self)
+        return Part(self, {}, columns)
+
+    def predict_proba(self, X: Any, target: str) -> Float[np.ndarray, "events levels"]:
+        """The probability of each level of a column, given the other columns of each event.
+
+        Args:
+            X: events; cells that were never empty in training may be so here, and are summed out.
+            target: a column of words, or of true and false; what X holds there is of no matter.
+
+        Returns:
+            Shape (events, levels): words in the order of the schema's levels, false before true.
+
+        Raises:
+            DataError: there is no such column, or it holds numbers.
+        """
+        check_is_fitted(self)
+        place = self._place(target)
+        column, cut = self.data_.schema.columns[place], self.space_.cuts[place]
+        if not isinstance(column, Category | Boolean):
+            raise DataError(f"column {target!r} holds numbers; predict_proba tells of words, or of true and false")
+        codes, known, _ = self._evidence(self._with_gaps(X, leave_out=target))
+        known[:, place] = GIVEN
+        each = []
+        for level in np.arange(column.high + 1.0):
+            states, inside = cut.forward(np.full(len(codes), level))
+            codes[:, place] = states
+            each.append(self.log_marginals(codes, known) + inside)
+        scores = np.column_stack(each)
+        chances = np.exp(scores - scores.max(1, keepdims=True))
+        return chances / chances.sum(1, keepdims=True)
+
+    def impute(self, X: Any, n_draws: int = 1, *, random_state: Seed = None) -> list[Any]:
+        """Fill the empty cells of events, as often as asked, each time with a draw given what is there.
+
+        Cells are taken to be missing at random: that they are empty is not held to say what they would hold.
+
+        Args:
+            X: events with empty cells, in any form that `fit` takes.
+            n_draws: how many tables to make.
+            random_state: seed of the draws.
+
+        Returns:
+            So many tables, in the container that `fit` was given.
+        """
+        check_is_fitted(self)
+        if n_draws < 1:
+            raise SettingError(f"n_draws must be at least 1, got {n_draws}")
+        rng, events = check_random_state(random_state), self._with_gaps(X)
+        codes, known, _ = self._evidence(events)
+        empty = np.isnan(events)
+        known[empty] = PRESENT
+        drawn = [self.space_.inverse(self.completed(codes, known, rng), rng) for _ in range(n_draws)]
+        return [self.data_.wrap(np.where(empty, each, events)) for each in drawn]
+
+    def expectation(
+        self,
+        fn: Callable[[Any], Any],
+        given: Given | None = None,
+        *,
+        n_draws: int = 10_000,
+        random_state: Seed = None,
+    ) -> tuple[float, float]:
+        """The mean of a function of events, and its standard error, from draws.
+
+        Args:
+            fn: of a table of events, a number for each.
+            given: what some columns hold, by name; None gives nothing.
+            n_draws: how many events to draw.
+            random_state: seed of the draw.
+        """
+        found = np.asarray(fn(self.sample(n_draws, given=given, random_state=random_state)), np.float64)
+        if found.shape != (n_draws,):
+            raise SettingError(f"fn gave shape {found.shape} for {n_draws} events; it must give a number for each")
+        return float(found.mean()), float(found.std() / np.sqrt(n_draws))
+
+    def log_marginals(self, codes: Codes, known: Codes) -> LogDensities:
+        """Log-probabilities of what is known of events' states, whatever else there is.
+
+        Args:
+            codes: states, in the model's space.
+            known: what is known of each, as in `landmass.core.states`.
+        """
+        return in_blocks(_log_marginals, self.model_, codes, known).astype(np.float64)
+
+    def completed(self, codes: Codes, known: Codes, rng: np.random.RandomState) -> Codes:
+        """States of events with those that are not given drawn given what is known.
+
+        Args:
+            codes: states, in the model's space.
+            known: what is known of each, as in `landmass.core.states`.
+            rng: source of all randomness.
+        """
+        return in_blocks(_completed, self.model_, codes, known, rng.randint(0, 2**31 - 1, len(codes)))
+
+    def _with_gaps(self, X: Any, leave_out: str = "") -> HostEvents:
+        """Events as numbers, of which any cell may be empty; a column that is left out is so in all of them."""
+        schema = self.data_.schema
+        kept = tuple(nullable(column) for column in schema.columns if column.name != leave_out)
+        found = self._read_as(X, Schema(kept)).X
+        if not leave_out:
+            return found
+        return np.insert(found, self._place(leave_out), np.nan, axis=1)
+
+    def _evidence(self, events: HostEvents) -> tuple[Codes, Codes, LogDensities]:
+        """States of events, what is known of them, and how likely values are among those of their state, in log.
+
+        A cell that is empty where none was in training is not known, and elsewhere known to be empty.
+        """
+        known = np.full(events.shape, GIVEN, np.int32)
+        codes, inside = np.zeros(events.shape, np.int32), np.zeros(len(events))
+        for i, (cut, values) in enumerate(zip(self.space_.cuts, events.T, strict=True)):
+            free = np.isnan(values) & (not cut.nullable)
+            known[free, i] = FREE
+            codes[:, i], within = cut.forward(values)
+            inside += np.where(free, 0.0, within)
+        return codes, known, inside
+
+    def _place(self, name: str) -> int:
+        names = self.data_.schema.names
+        if name not in names:
+            raise DataError(f"there is no column {name!r}; there are: {', '.join(map(repr, names))}")
+        return names.index(name)
+
+
+class Part:
+    """The density of some columns, given what others hold; the rest is summed out.
+
+    Args:
+        estimator: fitted.
+        given: what columns hold, by name; None is an empty cell.
+        columns: the names of those whose density it is.
+
+    Attributes:
+        log_given: log-probability of what is given, in nats; of a number the probability of the cell in which it lies.
+    """
+
+    def __init__(self, estimator: AnsweringEstimator, given: Given, columns: Sequence[str]) -> None:
+        self.estimator, self.names = estimator, list(columns)
+        if not self.names or len(set(self.names)) < len(self.names):
+            raise DataError(f"a density needs columns, each of them once, got {self.names}")
+        places = [estimator._place(name) for name in (*given, *self.names)]
+        if len(set(places)) < len(places):
+            raise DataError(f"columns are given or asked about, not both: {[*given]} and {self.names}")
+        schema = estimator.data_.schema
+        self._given, self._asked = places[: len(given)], places[len(given) :]
+        self._values = given_values({schema.columns[p]: v for p, v in zip(self._given, given.values(), strict=True)})
+        event = np.full((1, len(schema.columns)), np.nan)
+        event[0, self._given] = self._values
+        self._codes, self._known, _ = estimator._evidence(event)
+        self._known[:] = FREE
+        self._known[0, self._given] = GIVEN
+        self.log_given = 0.0
+        if self._given:
+            inside = [estimator.space_.cuts[p].forward(event[:, p])[1][0] for p in self._given]
+            impossible = [p for p, each in zip(self._given, inside, strict=True) if each == -np.inf]
+            if impossible:
+                column = schema.columns[impossible[0]]
+                raise DataError(
+                    f"column {column.name!r} cannot hold {given[column.name]!r}: it lies outside of its sample space"
+                )
+            self.log_given = float(estimator.log_marginals(self._codes, self._known)[0])
+
+    def score_samples(self, X: Any) -> LogDensities:
+        """Log-density of each event's columns, in nats, in their units; -inf where it is zero.
+
+        Args:
+            X: a table that holds the columns by name, or an array of them in their order.
+        """
+        estimator = self.estimator
+        schema = estimator.data_.schema
+        asked = estimator._read_as(X, Schema(tuple(schema.columns[place] for place in self._asked))).X
+        codes, known = np.repeat(self._codes, len(asked), 0), np.repeat(self._known, len(asked), 0)
+        inside = np.zeros(len(asked))
+        for place, values in zip(self._asked, asked.T, strict=True):
+            codes[:, place], within = estimator.space_.cuts[place].forward(values)
+            known[:, place] = GIVEN
+            inside += within
+        return estimator.log_marginals(codes, known) - self.log_given + inside
+
+    def score(self, X: Any) -> float:
+        """Mean log-density of events' columns, in nats."""
+        return float(np.mean(self.score_samples(X)))
+
+    def sample(self, n_samples: int = 1, *, random_state: Seed = None) -> Any:
+        """Draw events: of a conditional density whole ones, of a marginal one the columns asked about.
+
+        Args:
+            n_samples: how many.
+            random_state: seed of the draw.
+        """
+        if n_samples < 1:
+            raise SettingError(f"n_samples must be at least 1, got {n_samples}")
+        estimator, rng = self.estimator, check_random_state(random_state)
+        codes, known = np.repeat(self._codes, n_samples, 0), np.repeat(self._known, n_samples, 0)
+        drawn = estimator.space_.inverse(estimator.completed(codes, known, rng), rng)
+        drawn[:, self._given] = self._values
+        if self._given:
+            return estimator.data_.wrap(drawn)
+        return cast(Dataset, estimator.data_).only(self._asked).wrap(drawn[:, self._asked])
+
+
+def _log_marginals(model: AbstractStates, codes: Array, known: Array) -> Array:
+    return jax.vmap(model.log_marginal)(codes, known)
+
+
+def _completed(model: AbstractStates, codes: Array, known: Array, seeds: Array) -> Array:
+    return jax.vmap(lambda seed, x, what: model.complete(jax.random.key(seed), x, what))(seeds, codes, known)

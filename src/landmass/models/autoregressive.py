@@ -1,0 +1,175 @@
+"""Autoregressive: each column of any kind given the columns before it, by a masked network; several orders mixed."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Integer
+
+from landmass.arrays import on_device
+from landmass.core.capabilities import AbstractDensity, Context
+from landmass.core.distributions import Mixture
+from landmass.core.states import Layout
+from landmass.estimator.base import require
+from landmass.estimator.gradient import MOST_STEPS, GradientEstimator
+from landmass.estimator.states import StatesEstimator, counted
+from landmass.nn.layers import coins
+from landmass.train.learner import Learner
+from landmass.train.rows import Batch, Coordinates
+from landmass.types import Key, Scalar
+
+# Events that each state is given besides those that it has, where a network begins.
+SMOOTHING = 0.1
+
+States = Integer[Array, "events columns"]
+
+
+class MaskedStates(AbstractDensity):
+    """One member: a network whose numbers for a column see the columns before it in its order, and no others.
+
+    Args:
+        into: from states to the first hidden units, shape (states, units).
+        between: from hidden units to the next, shape (units, units) each; they add to what passes through.
+        out: from the last hidden units to states, shape (units, states).
+        biases: of the hidden layers, shape (units,) each.
+        start: log-probabilities where nothing is known, shape (states,).
+        rank: each column's place in the order, shape (columns,).
+        layout: how many states each column has.
+        dropout: share of the hidden units that a training step sets to zero.
+
+    Source: Germain, Gregor, Murray & Larochelle 2015 (MADE); Nash & Durkan 2019 (residual layers).
+    """
+
+    into: Float[Array, "states units"]
+    between: tuple[Float[Array, "units units"], ...]
+    out: Float[Array, "units states"]
+    biases: tuple[Float[Array, " units"], ...]
+    start: Float[Array, " states"]
+    rank: Integer[Array, " columns"]
+    layout: Layout
+    dropout: float = eqx.field(static=True)
+
+    def log_prob(self, x: Integer[Array, " columns"], context: Context = None) -> Scalar:
+        return self.log_probs(x[None])[0]
+
+    def log_probs(self, x: States, context: Context = None) -> Float[Array, " events"]:
+        return self.trained_log_probs(x, None)
+
+    def trained_log_probs(self, x: States, key: Key | None) -> Float[Array, " events"]:
+        """Log-probabilities of events, with dropout where a key is given."""
+        ones = self.layout.ones(x)
+        return (self._log_softmax(ones, key) * ones).sum(-1)
+
+    def sample(self, key: Key, context: Context = None) -> Integer[Array, " columns"]:
+        return self.samples(key, 1)[0]
+
+    def samples(self, key: Key, n: int, context: Context = None) -> States:
+        """Column by column, in the member's order."""
+        keys = jax.random.split(key, n)
+
+        def next_column(place: Array, x: States) -> States:
+            log_probs = self._log_softmax(self.layout.ones(x), None)
+            drawn = jax.vmap(lambda k, row: self.layout.draw(jax.random.fold_in(k, place), row))(keys, log_probs)
+            return jnp.where((self.rank == place)[None], drawn, x)
+
+        columns = len(self.layout.sizes)
+        return jax.lax.fori_loop(0, columns, next_column, jnp.zeros((n, columns), jnp.int32))
+
+    def _log_softmax(self, ones: Float[Array, "events states"], key: Key | None) -> Float[Array, "events states"]:
+        rank = self.rank[self.layout.column_of]
+        # Units of degree d see the columns of rank d and before, and tell those after.
+        degree = np.arange(len(self.biases[0]), dtype=np.int32) % max(len(self.layout.sizes) - 1, 1)
+        hidden = ones @ jnp.where(rank[:, None] <= degree[None], self.into, 0.0) + self.biases[0][None]
+        for i, (weight, bias) in enumerate(zip(self.between, self.biases[1:], strict=True)):
+            seen = jnp.where(degree[:, None] <= degree[None], weight, 0.0)
+            hidden = hidden + self._dropped(jax.nn.silu(hidden), key, i) @ seen + bias[None]
+        told = jnp.where(degree[:, None] < rank[None], self.out, 0.0)
+        return self.layout.log_softmax(self.start[None] + self._dropped(jax.nn.silu(hidden), key, -1) @ told)
+
+    def _dropped(self, hidden: Float[Array, "events units"], key: Key | None, layer: int) -> Float[Array, "..."]:
+        if key is None or not self.dropout:
+            return hidden
+        kept, share = coins(jax.random.fold_in(key, layer + 1), 1.0 - self.dropout, hidden.shape)
+        return jnp.where(kept, hidden / share, 0.0)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Autoregressive(StatesEstimator, GradientEstimator):
+    """Masked networks that tell each column given those before it; a mixture of members, each with an order of its own.
+
+    Args:
+        hidden: units of each hidden layer.
+        depth: hidden layers of each network.
+        dropout: share of the hidden units that each training step sets to zero.
+    """
+
+    _loss: ClassVar[Any] = staticmethod(lambda model, batch, key: _minus_log_likelihood(model, batch, key))
+
+    learning_rate: float = 0.003
+    members: int = 4
+    hidden: int = 256
+    depth: int = 2
+    dropout: float = 0.1
+
+    def _learner(self, space: Any, z: Coordinates) -> Learner:
+        steps = self.max_steps or min(int(2 * z.n**0.75), MOST_STEPS)
+        counts = counted(space.layout, z)
+
+        def members(key: Key) -> MaskedStates:
+            return self._fresh(space.layout, counts, np.random.default_rng(np.asarray(jax.random.key_data(key))))
+
+        return self._descent(members, steps, steps, self.learning_rate)
+
+    def _members(self, space: Any, n: int, key: Key) -> AbstractDensity:
+        return self._fresh(space.layout, np.zeros(space.layout.total), np.random.default_rng(0))
+
+    def _fresh(self, layout: Layout, counts: Float[np.ndarray, " states"], rng: np.random.Generator) -> MaskedStates:
+        """Members that know how often each state comes, and nothing of how they go together."""
+        units, smooth = self.hidden, counts + SMOOTHING
+        shares = smooth / np.repeat(np.add.reduceat(smooth, layout.starts), layout.sizes)
+        columns, many = len(layout.sizes), (self.members,)
+
+        def normal(scale: float, *shape: int) -> Array:
+            return on_device(scale * rng.standard_normal((*many, *shape)), np.float32)
+
+        # Half of the orders are each other's reverse.
+        orders = [rng.permutation(columns) for _ in range((self.members + 1) // 2)]
+        ranks = [each for order in orders for each in (order, columns - 1 - order)][: self.members]
+        weights = (
+            normal(1.0 / math.sqrt(columns), layout.total, units),
+            tuple(normal(0.5 / math.sqrt(units), units, units) for _ in range(self.depth - 1)),
+            on_device(np.zeros((*many, units, layout.total)), np.float32),
+            tuple(on_device(np.zeros((*many, units)), np.float32) for _ in range(self.depth)),
+            on_device(np.broadcast_to(np.log(shares), (*many, layout.total)), np.float32),
+            on_device(np.stack(ranks), np.int32),
+        )
+        return eqx.filter_vmap(lambda *each: MaskedStates(*each, layout=layout, dropout=self.dropout))(*weights)
+
+    def _empty(self, space: Any, sizes: Mapping[str, int]) -> AbstractDensity:
+        return Mixture(jnp.zeros(self.members), self._members(space, 2, jax.random.key(0)))
+
+    @property
+    def parameters_(self) -> Mapping[str, np.ndarray]:
+        """`ranks`: each column's place in each member's order; and the networks' numbers, by name."""
+        model = self.model_.components
+        return {
+            "ranks": np.asarray(model.rank),
+            **{name: np.asarray(getattr(model, name)) for name in ("into", "out", "start")},
+            **{f"between_{i}": np.asarray(each) for i, each in enumerate(model.between)},
+            **{f"bias_{i}": np.asarray(each) for i, each in enumerate(model.biases)},
+        }
+
+    def check_settings(self) -> None:
+        super().check_settings()
+        for name in ("hidden", "depth"):
+            require(self, name, getattr(self, name) >= 1, "at least 1")
+        require(self, "dropout", 0.0 <= self.dropout < 1.0, "from 0 to below 1")
+
+
+def _minus_log_likelihood(model: MaskedStates, batch: Batch, key: Key) -> tuple[Scalar, MaskedStates]:
+    return -jnp.mean(model.trained_log_probs(batch.x, key)), model
