@@ -227,9 +227,10 @@ def test_families_are_listed_by_what_they_are_of(call: Call):
     parts = [[line.split()[0] for line in lines[i + 2 : i + 10] if line.strip()] for i in heads]
     assert "probabilistic_pca*" in parts[0]
     assert "gaussian" in parts[0]
-    assert parts[1][:2] == ["independent", "vae"]
-    assert parts[2][0] == "auto_encoder"
-    assert parts[3][:2] == ["neural_classifier", "neural_regressor"]
+    assert parts[1][:3] == ["independent", "latent_class", "autoregressive"]
+    assert parts[2][0] == "vae"
+    assert parts[3][0] == "auto_encoder"
+    assert parts[4][:2] == ["neural_classifier", "neural_regressor"]
     assert "--set" not in call("families", "auto_encoder").out
 
 

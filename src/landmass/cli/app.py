@@ -11,7 +11,7 @@ from typer.exceptions import TyperException
 
 from landmass.cli import ask_commands, latent_commands, list_commands
 from landmass.cli.console import tell
-from landmass.cli.options import WHAT, Count, Folder, Json, Seed, at_least, examples
+from landmass.cli.options import WHAT, Count, Declared, Drop, Folder, Json, SchemaFile, Seed, at_least, examples
 from landmass.errors import FitError, LandmassError, SettingError
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
@@ -140,6 +140,9 @@ def fit(
     missing: Annotated[
         bool, typer.Option("--missing", help="Keep rows with empty cells, for families that integrate these out.")
     ] = False,
+    column: Declared = None,
+    drop: Drop = None,
+    schema: SchemaFile = None,
     out: Folder = None,
     as_json: Json = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
@@ -148,7 +151,7 @@ def fit(
     ] = None,
 ) -> int:
     """Fit a ladder."""
-    others = (source, target, families, set_, n, test, size, grey, binary, missing or None, out)
+    others = (source, target, families, set_, n, test, size, grey, binary, missing or None, column, drop, schema, out)
     if resume is not None and (any(other is not None for other in others) or seed):
         raise SettingError("--resume goes on with a run as it was begun; give no SOURCE, data or settings with it")
     if resume is None and source is None:
@@ -162,7 +165,19 @@ def fit(
         return door.resume(resume, as_json=as_json, with_report=report)
     from landmass.cli.sources import Source as Wanted
 
-    wanted = Wanted(str(source), n, seed, target=target, size=size, grey=grey, binary=binary, missing=missing)
+    wanted = Wanted(
+        str(source),
+        n,
+        seed,
+        target=target,
+        size=size,
+        grey=grey,
+        binary=binary,
+        missing=missing,
+        columns=tuple(column or ()),
+        drop=tuple(drop or ()),
+        schema=None if schema is None else str(schema.resolve()),
+    )
     order = door.Order(wanted, families, set_ or [], test, out)
     return door.fit(order, as_json=as_json, with_report=report)
 

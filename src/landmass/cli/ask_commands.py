@@ -122,6 +122,60 @@ def sample(
 
 
 @app.command(
+    short_help="Draw rows of which something is given.",
+    help=examples(
+        "Draw rows from a run of a table, given what some columns hold: exactly as often as they are likely. Nothing "
+        "behind the sign is an empty cell.",
+        "landmass conditional runs/table-1 age=30 city=Ghent",
+        "landmass conditional runs/table-1 income= -n 1000 --out unknown_income.parquet",
+    ),
+)
+def conditional(
+    run: Run,
+    given: Annotated[list[str], typer.Argument(metavar="NAME=VALUE", help="What a column holds; repeatable.")],
+    n: Annotated[int, typer.Option("-n", "--n", metavar="N", callback=at_least(1, "-n"), help="How many.")] = 10,
+    seed: Seed = 0,
+    rung: RungName = None,
+    out: File = None,
+) -> None:
+    """Draw rows given something."""
+    from landmass.cli.environment import prepare
+
+    prepare()
+    from landmass.cli.questions import conditional
+
+    conditional(run, given, n, seed, rung, out)
+
+
+@app.command(
+    short_help="Fill empty cells with draws.",
+    help=examples(
+        "Fill the empty cells of a table with draws given what stands beside them, which are as uncertain as the run "
+        "is; cells are taken to be missing at random.",
+        "landmass impute runs/table-1 holes.csv --out filled.csv",
+        "landmass impute runs/table-1 holes.csv --draws 20 --out filled.parquet",
+    ),
+)
+def impute(
+    run: Run,
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="CSV, TSV or Parquet file, or - for CSV on stdin.")],
+    draws: Annotated[
+        int, typer.Option(metavar="N", callback=at_least(1, "--draws"), help="How often to fill the table.")
+    ] = 1,
+    seed: Seed = 0,
+    rung: RungName = None,
+    out: File = None,
+) -> None:
+    """Fill empty cells."""
+    from landmass.cli.environment import prepare
+
+    prepare()
+    from landmass.cli.questions import impute
+
+    impute(run, source, draws, seed, rung, out)
+
+
+@app.command(
     short_help="Print a run's ledger and where its report lies.",
     help=examples(
         "Print a run's ledger and where its report lies. A missing report is made anew, if the data can still be read.",

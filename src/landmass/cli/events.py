@@ -24,6 +24,7 @@ from landmass.data.door import read_like
 from landmass.data.examples import Examples, read_examples
 from landmass.data.images import Images
 from landmass.data.pixels import PixelInputs
+from landmass.data.read import read_as
 from landmass.data.schema import Image
 from landmass.errors import DataError, SettingError
 from landmass.estimator.density import DensityEstimator
@@ -65,6 +66,9 @@ def events_for(run: Path, model: Any, source: Source) -> Dataset | Images | Exam
             raise DataError(
                 f"{source.source} are no rows of the columns {', '.join(map(repr, model.data_.schema.names))}"
             )
+        if not model.data_.schema.plain:
+            check_there(source.source)
+            return read_as(source.source, model.data_.schema)
         return read_events(msgspec.structs.replace(source, missing=model._misses))[0]
     if source.source in EXAMPLES:
         return read_events(source)[0]

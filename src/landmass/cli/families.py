@@ -7,7 +7,17 @@ from textwrap import fill
 
 import typer
 
-from landmass.catalog import CONDITIONALS, FAMILIES, KNOWN, OF_IMAGES, USUAL, WITHOUT_LIKELIHOOD, family, name_of
+from landmass.catalog import (
+    CONDITIONALS,
+    FAMILIES,
+    KNOWN,
+    OF_IMAGES,
+    OF_TABLES,
+    USUAL,
+    WITHOUT_LIKELIHOOD,
+    family,
+    name_of,
+)
 from landmass.cli.settings import Setting, settings_of
 from landmass.estimator.settings import spell
 from landmass.models.stack import Stack
@@ -15,11 +25,16 @@ from landmass.models.stack import Stack
 
 def list_families() -> None:
     """Print each family's name and purpose, from simple to rich."""
+    of_tables = [name for name in OF_TABLES if name not in USUAL]
+    of_rows = [name for name in FAMILIES if name not in of_tables]
     both = [name for name in OF_IMAGES if name in FAMILIES]
-    named = [name for name in FAMILIES if name not in USUAL]
+    named = [name for name in of_rows if name not in USUAL]
     _print(
-        "Densities of rows (`landmass fit TABLE`; those with a * only where --families names them):", FAMILIES, named
+        "Densities of rows of numbers (`landmass fit TABLE`; those with a * only where --families names them):",
+        of_rows,
+        named,
     )
+    _print("Of rows of any columns, words and empty cells among them (`landmass fit TABLE`):", of_tables)
     _print(
         f"Of images, beside {', '.join(both)} (`landmass fit PICTURES --families A,B`):",
         [name for name in OF_IMAGES if name not in FAMILIES],

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import typer
 
-from landmass.catalog import CONDITIONALS, FAMILIES, OF_IMAGES, family
+from landmass.catalog import CONDITIONALS, FAMILIES, OF_IMAGES, OF_TABLES, family
 from landmass.cli.console import tell
 from landmass.cli.folder import RunFolder, begun, how_to_go_on
 from landmass.cli.interrupt import INTERRUPTED, at_interrupt
@@ -24,6 +24,7 @@ from landmass.data.images import Images
 from landmass.errors import DataError, FitError, SettingError, StoreError
 from landmass.evaluate.ledger import MARKS, as_text, mean_and_error
 from landmass.ladder import Ladder, usual_predictors
+from landmass.ladder.rungs import take_tables
 from landmass.store import refuse_existing
 from landmass.text import title
 from landmass.train.progress import Progress
@@ -64,9 +65,16 @@ def fit(order: Order, *, as_json: bool = False, with_report: bool = True, remark
     # Pictures with labels are examples, unless densities are asked for by name.
     only_densities = order.families is not None and not set(names_of(order.families)) & set(CONDITIONALS)
     asked = msgspec.structs.replace(order.source, as_events=order.source.holds_images and only_densities)
-    rungs = estimators(order.families, order.settings, predict=asked.has_answers)
+    named = order.families is not None
+    tables = _take_tables(order.families) if named else {family_of(text) for text in order.settings} <= set(OF_TABLES)
+    asked = msgspec.structs.replace(asked, find=asked.may_be_found and tables)
+    rungs = estimators(order.families, order.settings, predict=asked.has_answers) if named or not asked.find else None
     data, source = read_events(asked)
     data.check_fit()
+    if rungs is None and asked.find:
+        kind = ",".join(OF_TABLES) if isinstance(data, Dataset) and not data.schema.plain else None
+        order = replace(order, families=kind)
+        rungs = estimators(order.families, order.settings)
     held_out = (
         None if order.test is None else fresh(order.test, msgspec.structs.replace(source, seed=order.source.seed))
     )
@@ -147,6 +155,10 @@ def _usual(order: Order) -> str | None:
     return ",".join(OF_IMAGES) if source.target is None and (unlabelled or (source.holds_images and told)) else None
 
 
+def _take_tables(families: str | None) -> bool:
+    return take_tables(names_of(families))
+
+
 def _suiting(
     rungs: dict[str, Any] | None, families: str | None, data: Dataset | Images | Examples
 ) -> dict[str, Any] | None:
@@ -213,7 +225,8 @@ def _interrupted(folder: RunFolder) -> None:
 
 def _finish(ladder: Ladder, path: Path, *, as_json: bool, with_report: bool) -> int:
     """Write the report, and say where everything lies."""
-    if with_report and getattr(ladder.train_, "incomplete", False):
+    of_tables = isinstance(ladder.train_, Dataset) and not ladder.train_.schema.plain
+    if with_report and getattr(ladder.train_, "incomplete", False) and not of_tables:
         tell("no report is written: its figures are of complete rows")
         with_report = False
     try:

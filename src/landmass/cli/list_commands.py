@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from landmass.cli.options import examples
+from landmass.cli.options import Declared, Drop, SchemaFile, examples
 
 app = typer.Typer()
 
@@ -25,6 +25,34 @@ def families(name: Annotated[str | None, typer.Argument(metavar="NAME", help="A 
     from landmass.cli.families import list_families, show_family
 
     list_families() if name is None else show_family(name)
+
+
+@app.command(
+    short_help="Say what each column of a table holds.",
+    help=examples(
+        "Say what each column of a table holds, what its density is per, and why that is thought; --toml prints a file "
+        "to correct and to give to `landmass fit --schema`.",
+        "landmass schema table.csv",
+        "landmass schema table.csv --column code:category --drop id",
+        "landmass schema table.csv --toml > table.toml",
+    ),
+)
+def schema(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="CSV, TSV or Parquet file, or - for CSV on stdin.")],
+    column: Declared = None,
+    drop: Drop = None,
+    schema: SchemaFile = None,
+    toml: Annotated[bool, typer.Option("--toml", help="Print a file for --schema instead.")] = False,
+) -> None:
+    """Say what columns hold."""
+    from landmass.cli.environment import prepare
+
+    prepare()
+    from landmass.cli.columns import show
+    from landmass.cli.sources import check_there
+
+    check_there(source)
+    show(source, column or (), drop or (), None if schema is None else str(schema), toml)
 
 
 @app.command(

@@ -42,6 +42,14 @@ Binary = Annotated[
     Literal["draw", "threshold"] | None,
     typer.Option(help="How grey pictures become black and white  [default: as the run's own did]"),
 ]
+Declared = Annotated[
+    list[str] | None,
+    typer.Option("--column", metavar="NAME:KIND", help="What a column holds; repeatable  [default: it is looked at]"),
+]
+Drop = Annotated[list[str] | None, typer.Option("--drop", metavar="NAME", help="A column to leave out; repeatable.")]
+SchemaFile = Annotated[
+    Path | None, typer.Option("--schema", metavar="FILE.toml", help="Columns as `landmass schema --toml` prints them.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or of one of its rungs.")]
 WHAT = "File, folder of pictures, built-in data set, or - for CSV on stdin."

@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 import msgspec
 
-from landmass.catalog import CONDITIONALS, FAMILIES, KNOWN, OF_IMAGES, USUAL, family, name_of
+from landmass.catalog import CONDITIONALS, FAMILIES, KNOWN, OF_IMAGES, OF_TABLES, USUAL, family, name_of
 from landmass.cli.console import suggest
 from landmass.errors import SettingError
 from landmass.estimator.settings import spell
@@ -108,7 +108,8 @@ def names_of(families: str | None) -> list[str]:
     if twice:
         raise SettingError(f"--families names {twice[0]!r} twice")
     # The stack is every ladder's last rung and needs no naming.
-    order = list(OF_IMAGES) if set(names) <= set(OF_IMAGES) else KNOWN
+    lists = (each for each in (OF_TABLES, OF_IMAGES) if set(names) <= set(each))
+    order = list(next(lists, KNOWN))
     names = sorted((name for name in names if name != name_of(Stack())), key=order.index)
     if not names:
         raise SettingError(f"--families needs at least one family besides the stack (there are: {', '.join(FAMILIES)})")

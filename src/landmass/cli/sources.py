@@ -9,6 +9,7 @@ import msgspec
 import pyarrow as pa
 
 from landmass.catalog import OF_IMAGES
+from landmass.cli.columns import declared_columns
 from landmass.cli.console import suggest, tell
 from landmass.data.binary import Binary
 from landmass.data.builtin import DATASETS
@@ -24,6 +25,7 @@ from landmass.data.read import read
 from landmass.data.tables import check_names
 from landmass.errors import DataError, SettingError, StoreError
 from landmass.estimator.conditional import ConditionalEstimator
+from landmass.ladder.events import is_table
 
 # Names that need no file; one of both images and examples stands once.
 BUILT_IN = tuple(dict.fromkeys((*DATASETS, *EXAMPLES, *DRAWN)))
@@ -49,6 +51,10 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         as_events: whether pictures are events of densities, whatever their labels.
         binary: how pictures become black and white; None leaves them.
         missing: whether rows with empty cells are kept.
+        find: whether to look at each column for what it holds.
+        columns: what columns are declared to hold, as `name:kind`.
+        drop: columns to leave out.
+        schema: the path of a TOML file that declares columns.
     """
 
     source: str
@@ -61,6 +67,15 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     as_events: bool = False
     binary: Binary | None = None
     missing: bool = False
+    find: bool = False
+    columns: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    schema: str | None = None
+
+    @property
+    def may_be_found(self) -> bool:
+        """Whether there are columns to be looked at: of a file of a table, unless rows with gaps are to be kept."""
+        return not (self.has_answers or self.holds_images or self.missing) and is_table(self.source)
 
     @property
     def has_answers(self) -> bool:
@@ -159,6 +174,9 @@ def read_events(source: Source) -> tuple[Dataset | Images | Examples, Source]:
         data = read_any(name, n=source.n, seed=source.seed, size=source.size, grey=source.grey, binary=source.binary)
     elif (source.size, source.grey, source.binary) != (None, None, None):
         raise SettingError(f"--size, --grey and --binary are for pictures, and {name} holds none")
+    elif source.find or source.columns or source.drop or source.schema:
+        declared = declared_columns(source.columns, source.schema)
+        data = read(name, n=source.n, find=True, columns=declared, drop=source.drop)
     else:
         data = read(name, n=source.n, seed=source.seed, missing=source.missing)
     tell_notes(data.name, data.notes)

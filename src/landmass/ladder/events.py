@@ -1,9 +1,11 @@
 """What a ladder is fitted to and held against: events, or examples with their answers."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from landmass.data import read as columns
+from landmass.data import tables
 from landmass.data.builtin.drawn import DRAWN
 from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.dataset import Dataset
@@ -11,7 +13,7 @@ from landmass.data.door import read, read_like
 from landmass.data.examples import Examples, read_examples
 from landmass.data.images import Images
 from landmass.errors import DataError
-from landmass.ladder.rungs import Wanted, are_densities
+from landmass.ladder.rungs import Wanted, are_densities, take_tables
 
 
 def read_events(X: Any, target: Any, families: Wanted) -> Dataset | Images | Examples:
@@ -24,7 +26,9 @@ def read_events(X: Any, target: Any, families: Wanted) -> Dataset | Images | Exa
     # A name of both means examples, unless densities are asked for.
     drawn = name in DRAWN and (name not in EXAMPLES or are_densities(families))
     known = isinstance(X, Examples) or (name in EXAMPLES and not drawn)
-    data = None if target is not None or known else read(X)
+    # Arrays are taken as plain numbers; in tables there is more to be found.
+    find = is_table(X) and take_tables(families)
+    data = None if target is not None or known else columns.read(X, find=True) if find else read(X)
     if data is None or (isinstance(data, Images) and data.labels and not (drawn or are_densities(families))):
         found = read_examples(X if data is None else data, target)
         found.check_fit()
@@ -33,6 +37,17 @@ def read_events(X: Any, target: Any, families: Wanted) -> Dataset | Images | Exa
         raise DataError("a ladder's events have no weights, as not all of its families can honour them; give copies")
     data.check_fit()
     return data
+
+
+def is_table(source: Any) -> bool:
+    """Whether a source holds columns that may be looked at for what they hold: a table in memory, or a file of one.
+
+    Args:
+        source: what to read.
+    """
+    if isinstance(source, str | Path):
+        return str(source) == "-" or Path(source).suffix.lower() in (".csv", ".tsv", ".parquet")
+    return tables.is_table(source)
 
 
 def like(test: Any, data: Dataset | Images | Examples) -> Dataset | Images | Examples:
@@ -50,6 +65,8 @@ def like(test: Any, data: Dataset | Images | Examples) -> Dataset | Images | Exa
         return test if isinstance(test, Examples) else read_examples(events, answers)
     if isinstance(data, Images):
         return read_like(test, data.X.shape[1:])
+    if not data.schema.plain:
+        return columns.read_as(test, data.schema)
     return same_columns(columns.read(test), data)
 
 

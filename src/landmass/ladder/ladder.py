@@ -22,6 +22,7 @@ from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.dataset import Dataset
 from landmass.data.examples import Examples
 from landmass.data.images import Images
+from landmass.data.read import read_as
 from landmass.errors import DataError, FitError, LandmassError, StoreError
 from landmass.evaluate.ledger import Ledger, as_html, as_text, line_of, prefer
 from landmass.evaluate.predictions import measures
@@ -147,7 +148,11 @@ class Ladder(DensityMixin, BaseEstimator):
         knows = isinstance(X, Examples) or (isinstance(X, str) and X in EXAMPLES)
         # Images without a target are those of densities.
         families = list(OF_IMAGES) if self.target_ is None else None
-        data, rows = read_events(X, None if knows else self.target_, families), self.split_
+        schema, rows = self.last_.data_.schema, self.split_
+        if self.target_ is None and not schema.plain:
+            data: Dataset | Images | Examples = read_as(X, schema)
+        else:
+            data = read_events(X, None if knows else self.target_, families)
         if isinstance(data, Examples) != (self.target_ is not None):
             needed = "landmass.read" if self.target_ is None else "landmass.examples"
             raise DataError(f"the ladder was fitted to other events; give those, as {needed}(…) reads them")
@@ -254,7 +259,7 @@ class Ladder(DensityMixin, BaseEstimator):
     def _rungs(self, data: Dataset | Images | Examples) -> dict[str, Any]:
         if isinstance(data, Examples):
             return predictors(self.families, data, self.random_state)
-        return densities(self.families, isinstance(data, Images), self.random_state)
+        return densities(self.families, data, self.random_state)
 
     def _climb(self, name: str, rung: Any, listen: Listener, run: Path | None, checkpoint: Checkpoint) -> float:
         """Fit a rung, or take it from a begun run; returns the seconds that it took."""

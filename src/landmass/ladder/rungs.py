@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from landmass.catalog import CONDITIONALS, FAMILIES, OF_IMAGES, USUAL, family, name_of
+from landmass.catalog import CONDITIONALS, FAMILIES, OF_IMAGES, OF_TABLES, USUAL, family, name_of
+from landmass.data.dataset import Dataset
 from landmass.data.examples import Examples, is_number
 from landmass.data.images import Images
 from landmass.errors import SettingError
@@ -30,18 +31,30 @@ def are_densities(wanted: Wanted) -> bool:
     return all(not issubclass(family(one) if isinstance(one, str) else type(one), ConditionalEstimator) for one in each)
 
 
-def densities(wanted: Wanted, of_images: bool, random_state: int) -> dict[str, DensityEstimator]:
+def take_tables(wanted: Wanted) -> bool:
+    """Whether all families that are asked for take rows of any columns; so do the usual ones, which suit the rows.
+
+    Args:
+        wanted: which.
+    """
+    each = [] if wanted is None else [*(wanted.values() if isinstance(wanted, Mapping) else wanted)]
+    classes = [family(one) if isinstance(one, str) else type(one) for one in each]
+    return all(issubclass(cls, DensityEstimator) and "table" in cls._takes for cls in classes)
+
+
+def densities(wanted: Wanted, data: Dataset | Images, random_state: int) -> dict[str, DensityEstimator]:
     """Fresh estimators of densities.
 
     Args:
         wanted: which; None is the usual ones for such events.
-        of_images: whether events are images, and not rows.
+        data: the events.
         random_state: their seed, where none is set.
 
     Raises:
         SettingError: one of them predicts, or there are none.
     """
-    rungs = _fresh((OF_IMAGES if of_images else USUAL) if wanted is None else wanted, random_state)
+    usual = OF_IMAGES if isinstance(data, Images) else USUAL if data.schema.plain else OF_TABLES
+    rungs = _fresh(usual if wanted is None else wanted, random_state)
     found = {name: rung for name, rung in rungs.items() if not isinstance(rung, Stack)}
     for name, rung in found.items():
         if not isinstance(rung, DensityEstimator):
@@ -52,9 +65,8 @@ def densities(wanted: Wanted, of_images: bool, random_state: int) -> dict[str, D
                 f"landmass.{type(rung).__name__}().fit(…).save(folder), a folder that `landmass encode` takes too"
             )
     if not found:
-        raise SettingError(
-            f"a ladder needs at least one family; there are: {', '.join(OF_IMAGES if of_images else FAMILIES)}"
-        )
+        some = OF_IMAGES if isinstance(data, Images) else FAMILIES if data.schema.plain else OF_TABLES
+        raise SettingError(f"a ladder needs at least one family; there are: {', '.join(some)}")
     return found  # pyright: ignore[reportReturnType]
 
 

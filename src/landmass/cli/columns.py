@@ -1,0 +1,107 @@
+"""What columns hold: declared on the command line or in a TOML file, and `landmass schema`."""
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import typer
+
+from landmass.data.kinds import Declared, Found
+from landmass.data.mixed import found_columns
+from landmass.data.read import table_of
+from landmass.data.schema import AnyColumn, kind_of
+from landmass.errors import DataError, SettingError
+
+
+def declared_columns(columns: Sequence[str], schema: str | None) -> dict[str, Declared]:
+    """What columns are declared to hold, by name.
+
+    Args:
+        columns: texts of the form `name:kind`; they win over the file.
+        schema: the path of a TOML file with a table `[columns.NAME]` for each column.
+
+    Raises:
+        DataError: the file cannot be read, or declares what no column can hold.
+        SettingError: a text is of another form.
+    """
+    found: dict[str, Declared] = {} if schema is None else _from_toml(Path(schema))
+    for text in columns:
+        name, mark, kind = text.rpartition(":")
+        if not (name and mark and kind):
+            raise SettingError(f"--column needs name:kind, such as age:integer, got {text!r}")
+        found[name] = kind
+    return found
+
+
+def _from_toml(path: Path) -> dict[str, Declared]:
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8")).get("columns", {})
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not TOML: {error}") from error
+    if not tables or not all(isinstance(each, dict) for each in tables.values()):
+        raise DataError(
+            f'{path} declares no column; write a table for each, such as [columns.age] and kind = "integer"'
+        )
+    try:
+        # The name of a kind alone leaves its details to be found.
+        return {
+            name: each["kind"] if set(each) == {"kind"} else msgspec.convert({"name": name, **each}, AnyColumn)
+            for name, each in tables.items()
+        }
+    except (msgspec.ValidationError, KeyError, DataError) as error:
+        raise DataError(f"{path} declares what no column can hold: {error}") from error
+
+
+def as_toml(columns: dict[str, AnyColumn]) -> str:
+    """A file that declares columns, as `--schema` reads it.
+
+    Args:
+        columns: by name.
+    """
+    lines = []
+    for name, column in columns.items():
+        lines += [f"[columns.{_quoted(name)}]", f'kind = "{kind_of(column)}"']
+        for setting, value in msgspec.to_builtins(column).items():
+            if setting not in ("kind", "name"):
+                lines.append(f"{setting} = {_value(value)}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def show(source: str, columns: Sequence[str], drop: Sequence[str], schema: str | None, toml: bool) -> None:
+    """Print what each column of a table holds, and why that is thought.
+
+    Args:
+        source: the table's path, or "-" for CSV on standard input.
+        columns: what columns are declared to hold, as `name:kind`.
+        drop: columns to leave out.
+        schema: the path of a TOML file that declares columns.
+        toml: whether to print such a file instead.
+    """
+    found = found_columns(table_of(source), columns=declared_columns(columns, schema), drop=drop)
+    if toml:
+        typer.echo(as_toml({name: each.column for name, each in found.items() if isinstance(each, Found)}), nl=False)
+        return
+    rows = [("column", "kind", "per", "why")]
+    for name, each in found.items():
+        if isinstance(each, str):
+            rows.append((name, "left out", "", each))
+            continue
+        counted = each.column.plain or kind_of(each.column) in ("real", "positive", "bounded", "circular")
+        kind = kind_of(each.column) + (", may be empty" if each.column.nullable else "")
+        rows.append((name, kind, (each.column.unit or "unit") if counted else "count", each.why))
+    wide = [max(len(row[i]) for row in rows) for i in range(3)]
+    typer.echo("\n".join("  ".join([*(c.ljust(w) for c, w in zip(row, wide, strict=False)), row[3]]) for row in rows))
+
+
+def _quoted(name: str) -> str:
+    bare = name.isascii() and name.replace("_", "").replace("-", "").isalnum()
+    return name if bare else msgspec.json.encode(name).decode()
+
+
+def _value(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
