@@ -10,7 +10,6 @@ from landmass.data.builtin import DATASETS, truth
 from landmass.data.builtin.truth import Truth
 from landmass.data.dataset import Dataset
 from landmass.data.schema import Schema
-from landmass.data.space import Space
 from landmass.estimator.density import DensityEstimator
 from landmass.estimator.learned import LearnedEstimator
 from landmass.evaluate.ledger import Ledger
@@ -145,7 +144,7 @@ def measure(ladder: Ladder) -> Measures:
         log_density=scores,
         products={name: product(each) for name, each in scores.items()},
         surfaces={} if parts is None else _surfaces(rungs, ledger.best, np.concatenate([part.X for part in parts[:2]])),
-        curves={} if parts is None else _curves(rungs, parts),
+        curves={} if parts is None else curves_of(rungs, parts),
     )
 
 
@@ -254,14 +253,20 @@ def _has_surface(rung: DensityEstimator, X: HostEvents) -> bool:
     return small and isinstance(rung, LearnedEstimator) and entries_of(rung, X) is not None
 
 
-def _curves(rungs: dict[str, DensityEstimator], parts: tuple[Dataset, ...]) -> dict[str, Curve]:
+def curves_of(rungs: dict[str, DensityEstimator], parts: tuple[Dataset, ...]) -> dict[str, Curve]:
+    """How the rungs learned that took steps.
+
+    Args:
+        rungs: by name.
+        parts: the training events, the validation events, and perhaps others.
+    """
     curves = {}
     for name, rung in rungs.items():
         if not isinstance(rung, LearnedEstimator):
             continue
         # Losses and scores are per unit of the model's space; the map's mean log-Jacobian brings them to the data's.
         # The fit's space is made anew: the rung's own has learned from the validation events since.
-        space = Space.fit(parts[0].schema, parts[0].X, rung._onto_line)
+        space = rung._fit_space(parts[0])
         found = curve_of(rung.history_, *(float(np.mean(space.forward(part.X)[1])) for part in parts[:2]))
         if found is not None:
             curves[name] = found

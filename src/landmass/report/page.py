@@ -8,7 +8,18 @@ from string import Template
 from landmass.errors import StoreError
 from landmass.ladder import Ladder
 from landmass.models.uniform_box import UniformBox
-from landmass.report import charts, image_densities, maps, predictions, samples, sections, story, verdict
+from landmass.report import (
+    charts,
+    image_densities,
+    maps,
+    predictions,
+    samples,
+    sections,
+    story,
+    table_measures,
+    tables,
+    verdict,
+)
 from landmass.report.answers import measure_answers
 from landmass.report.measures import Measures, measure
 from landmass.report.parts import Draw, Plate, paragraphs, plate_of, table
@@ -41,6 +52,8 @@ def write_report(ladder: Ladder, folder: str | Path) -> Path:
         raise StoreError(f"cannot write {folder}: {error.strerror or error}") from error
     if ladder.target_ is None and ladder.ledger_.dimensions:
         body = image_densities.body(image_densities.measure(ladder), folder / "figures")
+    elif ladder.target_ is None and not ladder.last_.data_.schema.plain:
+        body = tables.body(table_measures.measure(ladder), folder / "figures")
     elif ladder.target_ is None:
         body = _body(measure(ladder), folder / "figures")
     else:
