@@ -5,6 +5,7 @@ import functools
 import pytest
 
 from tests.models.cases import data, estimator
+from tests.models.table_cases import MAKERS, fresh
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +18,9 @@ def fitted():
 def plane():
     """Five hundred events of the known mixture."""
     return data("plane").X
+
+
+@pytest.fixture(scope="session")
+def fitted_table():
+    """A family fitted to one of the small tables, made once."""
+    return functools.cache(lambda family, name: fresh(family).fit(MAKERS[name](500)))

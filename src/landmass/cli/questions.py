@@ -12,6 +12,7 @@ from landmass.cli.console import suggest, tell
 from landmass.cli.files import check_file, write_rows
 from landmass.cli.folder import load_run
 from landmass.cli.sources import check_there
+from landmass.core.capabilities import AbstractConditional
 from landmass.data.schema import AnyColumn, Boolean, Category, Datetime, kind_of
 from landmass.errors import DataError, SettingError
 from landmass.estimator.questions import AnsweringEstimator
@@ -64,6 +65,8 @@ def _answering(run: Path, rung: str | None) -> tuple[str, AnsweringEstimator]:
     ladder = load_run(run)
     if rung is None and isinstance(ladder, Ladder):
         able = [each for each in ladder.rungs_ if isinstance(ladder.rungs_[each], AnsweringEstimator)]
+        # Exact answers are taken before those of particles.
+        able = [each for each in able if isinstance(ladder.rungs_[each].model_, AbstractConditional)] or able
         if able:
             nats = [-np.inf if (found := ladder.ledger_.rung(each).nats) is None else found for each in able]
             rung = able[int(np.argmax(nats))]

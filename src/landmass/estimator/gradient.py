@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -56,14 +56,16 @@ class GradientEstimator(SelectingEstimator, ABC):
         random_state: seed of everything random; None draws one.
     """
 
-    # Of the models, a batch and a key: what training lowers.
-    _loss: ClassVar[Any] = staticmethod(lambda model, batch, key: negative_log_likelihood(model, batch, key))
-
     max_steps: int | None = None
     batch_size: int = 256
     learning_rate: float = 0.01
     patience: int = 4
     members: int = 8
+
+    @property
+    def _loss(self) -> Callable:
+        """Of the models, a batch and a key: what training lowers, and the models after it."""
+        return negative_log_likelihood
 
     @abstractmethod
     def _members(self, space: Space, n: int, key: Key) -> AbstractDensity:

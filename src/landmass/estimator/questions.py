@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Integer
 from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from landmass.core.many import in_blocks
@@ -73,6 +74,7 @@ class AnsweringEstimator(StatesEstimator, ABC):
         check_is_fitted(self)
         return Part(self, {}, columns)
 
+    @available_if(lambda estimator: estimator._tells_levels)
     def predict_proba(self, X: Any, target: str) -> Float[np.ndarray, "events levels"]:
         """The probability of each level of a column, given the other columns of each event.
 
@@ -101,6 +103,12 @@ class AnsweringEstimator(StatesEstimator, ABC):
         scores = np.column_stack(each)
         chances = np.exp(scores - scores.max(1, keepdims=True))
         return chances / chances.sum(1, keepdims=True)
+
+    @property
+    def _tells_levels(self) -> bool:
+        """Whether there is a column whose levels have probabilities: scikit-learn asks whoever can to predict."""
+        columns = self.data_.schema.columns if hasattr(self, "data_") else ()
+        return any(isinstance(column, Category | Boolean) for column in columns)
 
     def impute(self, X: Any, n_draws: int = 1, *, random_state: Seed = None) -> list[Any]:
         """Fill the empty cells of events, as often as asked, each time with a draw given what is there.

@@ -6,10 +6,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
+from sklearn.utils import Tags
 
 from landmass.core.many import draw
 from landmass.core.states import Layout
 from landmass.data.dataset import Dataset
+from landmass.data.door import read as read_any
 from landmass.data.images import Images
 from landmass.data.pixels import PixelSpace
 from landmass.data.read import read
@@ -34,6 +36,11 @@ class StatesEstimator(SelectingEstimator, ABC):
 
     cells: int | None = None
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
     def breakpoints(self) -> list[Float[np.ndarray, " _"]]:
         """For each column, its bounds, and the ends of its cells."""
         ends = [[end for end in (c.low, c.high) if np.isfinite(end)] for c in self.data_.schema.columns]
@@ -55,8 +62,7 @@ class StatesEstimator(SelectingEstimator, ABC):
         return self.space_.inverse(drawn, random_state)
 
     def _read(self, X: Any) -> Dataset | Images:
-        found = super()._read(X) if "image" in self._takes else None
-        return found if isinstance(found, Images) else read(X, find=True)
+        return read_any(X, find=True) if "image" in self._takes else read(X, find=True)
 
 
 def counted(layout: Layout, z: Coordinates) -> Float[np.ndarray, " states"]:

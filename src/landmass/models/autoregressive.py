@@ -1,27 +1,41 @@
 """Autoregressive: each column of any kind given the columns before it, by a masked network; several orders mixed."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Integer
+from scipy.special import logsumexp
 
 from landmass.arrays import on_device
 from landmass.core.capabilities import AbstractDensity, Context
 from landmass.core.distributions import Mixture
-from landmass.core.states import Layout
+from landmass.core.many import in_blocks, log_prob
+from landmass.core.particles import Particles, follow
+from landmass.core.states import GIVEN, Layout
+from landmass.errors import DataError
 from landmass.estimator.base import require
 from landmass.estimator.gradient import MOST_STEPS, GradientEstimator
-from landmass.estimator.states import StatesEstimator, counted
+from landmass.estimator.questions import AnsweringEstimator, Codes
+from landmass.estimator.states import counted
 from landmass.nn.layers import coins
 from landmass.train.learner import Learner
 from landmass.train.rows import Batch, Coordinates
-from landmass.types import Key, Scalar
+from landmass.types import Key, LogDensities, Scalar
+
+# Particles of each member where many events are asked for of which the same is known, and for each event elsewhere.
+MANY, FEW = 4_096, 64
+
+# Of so many events at a time.
+EVENTS = 16
+
+# With fewer particles that count, answers are refused.
+LEAST_EFFECTIVE = 100
 
 # Events that each state is given besides those that it has, where a network begins.
 SMOOTHING = 0.1
@@ -65,6 +79,10 @@ class MaskedStates(AbstractDensity):
         ones = self.layout.ones(x)
         return (self._log_softmax(ones, key) * ones).sum(-1)
 
+    def log_conditionals(self, x: States) -> Float[Array, "events states"]:
+        """Log-probabilities of each column's states given the columns before it in the order."""
+        return self._log_softmax(self.layout.ones(x), None)
+
     def sample(self, key: Key, context: Context = None) -> Integer[Array, " columns"]:
         return self.samples(key, 1)[0]
 
@@ -73,7 +91,7 @@ class MaskedStates(AbstractDensity):
         keys = jax.random.split(key, n)
 
         def next_column(place: Array, x: States) -> States:
-            log_probs = self._log_softmax(self.layout.ones(x), None)
+            log_probs = self.log_conditionals(x)
             drawn = jax.vmap(lambda k, row: self.layout.draw(jax.random.fold_in(k, place), row))(keys, log_probs)
             return jnp.where((self.rank == place)[None], drawn, x)
 
@@ -99,8 +117,11 @@ class MaskedStates(AbstractDensity):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class Autoregressive(StatesEstimator, GradientEstimator):
+class Autoregressive(AnsweringEstimator, GradientEstimator):
     """Masked networks that tell each column given those before it; a mixture of members, each with an order of its own.
+
+    Log-densities of rows are exact. What is asked of some columns given others is answered by particles, which are many
+    enough or refuse; where all other columns are given, or nothing, it is exact too.
 
     Args:
         hidden: units of each hidden layer.
@@ -108,13 +129,15 @@ class Autoregressive(StatesEstimator, GradientEstimator):
         dropout: share of the hidden units that each training step sets to zero.
     """
 
-    _loss: ClassVar[Any] = staticmethod(lambda model, batch, key: _minus_log_likelihood(model, batch, key))
-
     learning_rate: float = 0.003
     members: int = 4
     hidden: int = 256
     depth: int = 2
     dropout: float = 0.1
+
+    @property
+    def _loss(self) -> Callable:
+        return _minus_log_likelihood
 
     def _learner(self, space: Any, z: Coordinates) -> Learner:
         steps = self.max_steps or min(int(2 * z.n**0.75), MOST_STEPS)
@@ -153,6 +176,49 @@ class Autoregressive(StatesEstimator, GradientEstimator):
     def _empty(self, space: Any, sizes: Mapping[str, int]) -> AbstractDensity:
         return Mixture(jnp.zeros(self.members), self._members(space, 2, jax.random.key(0)))
 
+    def log_marginals(self, codes: Codes, known: Codes) -> LogDensities:
+        whole, found = (known == GIVEN).all(1), np.zeros(len(codes))
+        if whole.any():
+            found[whole] = log_prob(self.model_, codes[whole])
+        if len(codes) == 1 and not whole.any():
+            clouds = _clouds(self.model_, jax.random.key(self._seed()), on_device(codes[0]), on_device(known[0]), MANY)
+            found[0] = logsumexp(np.asarray(clouds.log_total, np.float64))
+        elif not whole.all():
+            seeds = np.arange(len(codes))[~whole]
+            found[~whole] = in_blocks(_log_totals, self.model_, codes[~whole], known[~whole], seeds, at_once=EVENTS)
+        return found
+
+    def completed(self, codes: Codes, known: Codes, rng: np.random.RandomState) -> Codes:
+        if len(codes) > 1 and (known == known[0]).all() and (codes == codes[0])[:, known[0] == GIVEN].all():
+            return self._alike(codes[0], known[0], len(codes), rng)
+        seeds = rng.randint(0, 2**31 - 1, len(codes))
+        return in_blocks(_completed, self.model_, codes, known, seeds, at_once=EVENTS)
+
+    def _alike(
+        self,
+        x: Integer[np.ndarray, " columns"],
+        known: Integer[np.ndarray, " columns"],
+        n: int,
+        rng: np.random.RandomState,
+    ) -> Codes:
+        """Many events of which the same is known, from one cloud of particles for each member."""
+        count = max(MANY, 1 << (n - 1).bit_length())
+        key = jax.random.key(rng.randint(2**31 - 1))
+        clouds = _clouds(self.model_, key, on_device(x), on_device(known), count)
+        within = np.asarray(clouds.log_weights, np.float64)
+        within = np.exp(within - logsumexp(within, axis=1, keepdims=True))
+        of_members = np.asarray(clouds.log_total, np.float64)
+        of_members = np.exp(of_members - logsumexp(of_members))
+        weights = (of_members[:, None] * within).ravel()
+        effective = 1.0 / float((of_members**2 / np.asarray(clouds.effective, np.float64)).sum())
+        if effective < LEAST_EFFECTIVE:
+            raise DataError(
+                f"what is given is too rare for this network: of {weights.size:,} particles {effective:.0f} are left "
+                "that count; ask a family that answers exactly (latent_class), or give less"
+            )
+        chosen = rng.choice(weights.size, n, p=weights / weights.sum())
+        return np.asarray(clouds.states).reshape(-1, len(x))[chosen]
+
     @property
     def parameters_(self) -> Mapping[str, np.ndarray]:
         """`ranks`: each column's place in each member's order; and the networks' numbers, by name."""
@@ -169,6 +235,31 @@ class Autoregressive(StatesEstimator, GradientEstimator):
         for name in ("hidden", "depth"):
             require(self, name, getattr(self, name) >= 1, "at least 1")
         require(self, "dropout", 0.0 <= self.dropout < 1.0, "from 0 to below 1")
+
+
+@eqx.filter_jit
+def _clouds(model: Mixture, key: Key, x: Array, known: Array, count: int) -> Particles:
+    """A cloud of particles for each member, the log-probability of what is known together with that member."""
+    keys = jax.random.split(key, len(model.log_weights))
+    found = eqx.filter_vmap(lambda member, own: follow(member, own, x, known, count))(model.components, keys)
+    return found._replace(log_total=found.log_total + jax.nn.log_softmax(model.log_weights))
+
+
+def _log_totals(model: Mixture, codes: Array, known: Array, seeds: Array) -> Array:
+    def one(x: Array, what: Array, seed: Array) -> Array:
+        return jax.nn.logsumexp(_clouds(model, jax.random.key(seed), x, what, FEW).log_total)
+
+    return jax.vmap(one)(codes, known, seeds)
+
+
+def _completed(model: Mixture, codes: Array, known: Array, seeds: Array) -> Array:
+    def one(x: Array, what: Array, seed: Array) -> Array:
+        cloud, choose = jax.random.split(jax.random.key(seed))
+        found = _clouds(model, cloud, x, what, FEW)
+        within = jax.nn.log_softmax(found.log_weights, axis=1) + found.log_total[:, None]
+        return found.states.reshape(-1, len(x))[jax.random.categorical(choose, within.ravel())]
+
+    return jax.vmap(one)(codes, known, seeds)
 
 
 def _minus_log_likelihood(model: MaskedStates, batch: Batch, key: Key) -> tuple[Scalar, MaskedStates]:
