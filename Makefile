@@ -22,7 +22,7 @@ TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # The suite compiles more than it computes, and most programs run once. `make test-slow` compiles as users do.
 test: export XLA_FLAGS := --xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes=true \
-	--xla_cpu_parallel_codegen_split_count=1 $(XLA_FLAGS)
+	--xla_cpu_parallel_codegen_split_count=1 --xla_cpu_use_fusion_emitters=false $(XLA_FLAGS)
 test: $(VENV)/dev.stamp ## run the tests (PYTEST="-k box" passes options on)
 	@$(BIN)/python -m pytest $(TWO) $(PYTEST)
 

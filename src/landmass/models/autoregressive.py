@@ -206,9 +206,9 @@ class Autoregressive(AnsweringEstimator, GradientEstimator):
         key = jax.random.key(rng.randint(2**31 - 1))
         clouds = _clouds(self.model_, key, on_device(x), on_device(known), count)
         within = np.asarray(clouds.log_weights, np.float64)
-        within = np.exp(within - logsumexp(within, axis=1, keepdims=True))
+        within = np.exp(within - np.asarray(logsumexp(within, axis=1, keepdims=True)))
         of_members = np.asarray(clouds.log_total, np.float64)
-        of_members = np.exp(of_members - logsumexp(of_members))
+        of_members = np.exp(of_members - float(logsumexp(of_members)))
         weights = (of_members[:, None] * within).ravel()
         effective = 1.0 / float((of_members**2 / np.asarray(clouds.effective, np.float64)).sum())
         if effective < LEAST_EFFECTIVE:
