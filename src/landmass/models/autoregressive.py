@@ -205,10 +205,8 @@ class Autoregressive(AnsweringEstimator, GradientEstimator):
         count = max(MANY, 1 << (n - 1).bit_length())
         key = jax.random.key(rng.randint(2**31 - 1))
         clouds = _clouds(self.model_, key, on_device(x), on_device(known), count)
-        within = np.asarray(clouds.log_weights, np.float64)
-        within = np.exp(within - np.asarray(logsumexp(within, axis=1, keepdims=True)))
-        of_members = np.asarray(clouds.log_total, np.float64)
-        of_members = np.exp(of_members - float(logsumexp(of_members)))
+        within = _shares(np.asarray(clouds.log_weights, np.float64))
+        of_members = _shares(np.asarray(clouds.log_total, np.float64))
         weights = (of_members[:, None] * within).ravel()
         effective = 1.0 / float((of_members**2 / np.asarray(clouds.effective, np.float64)).sum())
         if effective < LEAST_EFFECTIVE:
@@ -235,6 +233,12 @@ class Autoregressive(AnsweringEstimator, GradientEstimator):
         for name in ("hidden", "depth"):
             require(self, name, getattr(self, name) >= 1, "at least 1")
         require(self, "dropout", 0.0 <= self.dropout < 1.0, "from 0 to below 1")
+
+
+def _shares(logs: Float[np.ndarray, "*members shares"]) -> Float[np.ndarray, "*members shares"]:
+    """What is proportional to the exponentials of numbers and sums to one along the last axis."""
+    shares = np.exp(logs - logs.max(-1, keepdims=True))
+    return shares / shares.sum(-1, keepdims=True)
 
 
 @eqx.filter_jit
