@@ -92,3 +92,16 @@ def test_cylinder_becomes_taller_as_shown(capsys):
     told = capsys.readouterr().out
     assert "of 6 latents" in told
     assert "height" in told
+
+
+def test_tables_answer_what_is_asked_as_shown(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    rows = [f"{rng.integers(28, 33)},{rng.choice(['Bonn', 'Rome', ''])},{rng.normal():.9f}" for _ in range(200)]
+    (tmp_path / "people.csv").write_text("\n".join(["age,city,income", *rows]))
+    examples = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    names = {}
+    exec(next(each for each in examples if "people.csv" in each), names)
+    assert len(names["filled"]) == 20
+    assert names["filled"][0]["city"].null_count == 0
+    assert capsys.readouterr().out.count("30") > 4
