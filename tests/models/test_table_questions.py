@@ -72,13 +72,7 @@ def test_imputed_cells_are_drawn_given_the_others_and_are_not_empty(fitted_table
 def test_levels_have_the_probabilities_that_bayes_gives_them(fitted_table, answering):
     model, rows = fitted_table(answering, "counted"), counted(30, seed=9)
     found = model.predict_proba(rows, "city")
-    each = []
-    for level in range(3):
-        X = rows.X.copy()
-        X[:, 1] = level
-        each.append(np.exp(model.score_samples(Dataset(X, COUNTED, incomplete=True))))
-    expected = np.column_stack(each) / np.sum(each, axis=0)[:, None]
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(found, by_bayes(model, rows), atol=1e-5)
     np.testing.assert_allclose(model.predict_proba(rows, "member").sum(1), 1.0)
 
 
@@ -109,13 +103,7 @@ def test_particles_agree_with_enumeration(fitted_table, family, given):
 @pytest.mark.parametrize("family", BY_PARTICLES)
 def test_what_all_columns_say_is_exact_without_particles(fitted_table, family):
     model, rows = fitted_table(family, "counted"), counted(30, seed=9)
-    each = []
-    for level in range(3):
-        X = rows.X.copy()
-        X[:, 1] = level
-        each.append(np.exp(model.score_samples(Dataset(X, COUNTED, incomplete=True))))
-    expected = np.column_stack(each) / np.sum(each, axis=0)[:, None]
-    np.testing.assert_allclose(model.predict_proba(rows, "city"), expected, atol=1e-5)
+    np.testing.assert_allclose(model.predict_proba(rows, "city"), by_bayes(model, rows), atol=1e-5)
 
 
 @pytest.mark.parametrize("family", BY_PARTICLES)
@@ -187,3 +175,13 @@ def test_counts_of_draws_below_one_are_refused(fitted_table, answering):
     for ask in (lambda: model.impute(counted(5), 0), lambda: model.conditional({"rooms": 1}).sample(0)):
         with pytest.raises(SettingError, match="must be at least 1, got 0"):
             ask()
+
+
+def by_bayes(model, rows):
+    """The chance of each city given all other columns, from the density of whole rows."""
+    each = []
+    for level in range(3):
+        X = rows.X.copy()
+        X[:, 1] = level
+        each.append(np.exp(model.score_samples(Dataset(X, COUNTED, incomplete=True))))
+    return np.column_stack(each) / np.sum(each, axis=0)[:, None]

@@ -95,23 +95,20 @@ class Circular(Interval, frozen=True, kw_only=True, tag="circular"):
     """A position on a circle: `high` is the same place as `low`, and the period is their difference."""
 
 
-class Grid(Column, frozen=True, kw_only=True, tag="grid"):
-    """A number that is a multiple of a step, as prices in cents are; values are counted, so that none has a density.
+class Numbered(Column, frozen=True, kw_only=True):
+    """Base of the columns of numbers whose values are counted, so that none has a density.
 
     Args:
-        step: from one value to the next, above 0.
         least: the least value; None sets no limit.
         most: the greatest value; None sets no limit.
     """
 
-    step: float
     least: float | None = None
     most: float | None = None
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.step) and self.step > 0.0):
-            raise DataError(f"column {self.name!r} needs a step above 0, got {self.step}")
-        _check_ends(self.name, self.least, self.most)
+        if self.least is not None and self.most is not None and not self.least < self.most:
+            raise DataError(f"column {self.name!r} needs least < most, got least={self.least}, most={self.most}")
 
     @property
     def low(self) -> float:
@@ -126,31 +123,23 @@ class Grid(Column, frozen=True, kw_only=True, tag="grid"):
         return False
 
 
-class Integer(Column, frozen=True, kw_only=True, tag="integer"):
-    """A whole number; values are counted.
+class Grid(Numbered, frozen=True, kw_only=True, tag="grid"):
+    """A number that is a multiple of a step, as prices in cents are.
 
     Args:
-        least: the least value; None sets no limit.
-        most: the greatest value; None sets no limit.
+        step: from one value to the next, above 0.
     """
 
-    least: int | None = None
-    most: int | None = None
+    step: float
 
     def __post_init__(self) -> None:
-        _check_ends(self.name, self.least, self.most)
+        super().__post_init__()
+        if not (math.isfinite(self.step) and self.step > 0.0):
+            raise DataError(f"column {self.name!r} needs a step above 0, got {self.step}")
 
-    @property
-    def low(self) -> float:
-        return -math.inf if self.least is None else self.least
 
-    @property
-    def high(self) -> float:
-        return math.inf if self.most is None else self.most
-
-    @property
-    def plain(self) -> bool:
-        return False
+class Integer(Numbered, frozen=True, kw_only=True, tag="integer"):
+    """A whole number."""
 
     def shown(self, value: float) -> str:
         return f"{value:.0f}"
@@ -326,8 +315,3 @@ class Schema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def real(cls, names: Sequence[str]) -> "Schema":
         """A schema of unbounded real columns, the default for plain numbers."""
         return cls(tuple(Real(name=name) for name in names))
-
-
-def _check_ends(name: str, least: float | None, most: float | None) -> None:
-    if least is not None and most is not None and not least < most:
-        raise DataError(f"column {name!r} needs least < most, got least={least}, most={most}")

@@ -87,3 +87,8 @@ def test_density_of_drawn_images_is_asked_by_name():
     assert ladder.target_ is None
     assert ladder.score_samples("cylinders").shape == (24,)
     assert np.isfinite(ladder.recall("cylinders").test_scores_["independent"]).all()
+
+
+def test_faces_that_do_not_fit_into_memory_are_refused():
+    with pytest.raises(landmass.DataError, match=r"drawing n = 1,000,000,000 portraits"):
+        landmass.portraits(10**9)
