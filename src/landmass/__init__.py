@@ -55,7 +55,7 @@ _EXPORTS = {
     "Ladder": "landmass.ladder",
     "load": "landmass.ladder",
     "read": "landmass.data.door",
-    "pieces": "landmass.data.read",
+    "pieces": "landmass.data.stream",
     "read_images": "landmass.data.images",
     "examples": "landmass.data.examples",
     "cylinders": "landmass.data.builtin.cylinders",

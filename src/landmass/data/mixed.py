@@ -79,13 +79,35 @@ def from_frame(
     frame, labels = labelled(nw.from_native(source, eager_only=True))
     if not len(frame):
         raise DataError(f"{name} has columns and no events (0 rows); add rows")
-    kept = {each: found for each, found in told.items() if isinstance(found, Found)}
+    schema, notes = _kept(told, name)
+    container = arrow_container if from_file else partial(frame_container, frame.implementation, labels)
+    cells = [(found.column, found.cells) for found in told.values() if isinstance(found, Found)]
+    return dataset(cells, schema, name, container, notes)
+
+
+def found_schema(
+    source: Any, columns: Columns | None = None, drop: Collection[str] = (), name: str = "data"
+) -> tuple[Schema, tuple[str, ...]]:
+    """What the columns of a table hold, and in sentences which were left out.
+
+    Args:
+        source: a pandas, polars or Arrow table.
+        columns: what some of them are declared to hold; the others are looked at.
+        drop: columns to leave out.
+        name: what the data is called.
+
+    Raises:
+        DataError: a column names rows, is empty, or mixes words and numbers.
+    """
+    return _kept(found_columns(source, columns, drop), name)
+
+
+def _kept(told: Mapping[str, Found | str], name: str) -> tuple[Schema, tuple[str, ...]]:
+    kept = tuple(found.column for found in told.values() if isinstance(found, Found))
     if not kept:
         raise DataError(f"{name} has no column that can be modelled: {told}")
-    schema = Schema(tuple(found.column for found in kept.values()))
-    container = arrow_container if from_file else partial(frame_container, frame.implementation, labels)
     notes = tuple(f"left out column {each!r}: {why}" for each, why in told.items() if isinstance(why, str))
-    return dataset([(found.column, found.cells) for found in kept.values()], schema, name, container, notes)
+    return Schema(kept), notes
 
 
 def as_declared(source: Any, schema: Schema, name: str = "data") -> Dataset:

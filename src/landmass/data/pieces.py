@@ -1,7 +1,8 @@
 """Data sets too large for memory: read piece by piece, as often as a fit needs them."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -13,6 +14,9 @@ from landmass.data.schema import Schema
 from landmass.data.summary import NOTHING, Summary, check_bounds, check_columns, summary
 from landmass.errors import DataError
 from landmass.types import HostEvents
+
+# Parts that are read in turn where the order is to be random; as many blocks of rows are mixed at a time.
+OPEN = 8
 
 
 class Survey(NamedTuple):
@@ -28,22 +32,28 @@ class Pieces:
     """Events that are read piece by piece, in as many readings as a fit needs.
 
     Args:
-        readings: starts a reading: data sets of the same columns, one after the other.
+        parts: each starts a reading of a part of the events: data sets of the same columns, one after the other.
         schema: their sample space.
         name: what the data is called.
         container: makes, from events and column names, the kind of object the pieces are.
         chosen: tells which of some events belong here; None takes all.
+        notes: what was left out, in sentences.
     """
 
-    readings: Callable[[], Iterator[Dataset]]
+    parts: Sequence[Callable[[], Iterator[Dataset]]]
     schema: Schema
     name: str
     container: Callable[[HostEvents, list[str]], Any]
     chosen: Callable[[HostEvents], Bool[np.ndarray, " events"]] | None = None
+    notes: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Dataset]:
         """One reading of the pieces."""
-        for number, piece in enumerate(_numbered(self.readings(), self.name)):
+        return self._of(piece for part in self.parts for piece in part())
+
+    def _of(self, reading: Iterator[Dataset]) -> Iterator[Dataset]:
+        """Those events of a reading that belong here."""
+        for number, piece in enumerate(_numbered(reading, self.name)):
             if piece.schema.names != self.schema.names:
                 raise DataError(
                     f"piece {number} of {self.name} has columns {piece.schema.names}, the first has "
@@ -73,7 +83,7 @@ class Pieces:
             DataError: this reading does not give as many events as an earlier one did.
         """
         seen = 0
-        for X, weight in _reblocked(iter(self), len(self.schema.columns)):
+        for X, weight in _reblocked(iter(self), len(self.schema.columns), AT_A_TIME):
             seen += len(X)
             yield X, weight
         known = vars(self).get("_survey")
@@ -83,6 +93,21 @@ class Pieces:
                 "every reading: a function must start anew at every call, and a file must not change"
             )
 
+    def shuffled(self, seed: int, epoch: int = 0) -> Iterator[Weighted]:
+        """Blocks of `AT_A_TIME` events in random order: parts in random order, some of them in turn, and rows mixed.
+
+        Args:
+            seed: of the order.
+            epoch: another order for each.
+        """
+        rng = np.random.default_rng((seed, epoch))
+        reading = self._of(_in_turn([self.parts[i] for i in rng.permutation(len(self.parts))]))
+        for X, weight in _reblocked(reading, len(self.schema.columns), OPEN * AT_A_TIME):
+            order = rng.permutation(len(X))
+            for start in range(0, len(X), AT_A_TIME):
+                rows = order[start : start + AT_A_TIME]
+                yield X[rows], weight[rows]
+
     def check_fit(self) -> None:
         """Refuse what no density can be fitted to, as `Dataset.check_fit` does.
 
@@ -90,6 +115,25 @@ class Pieces:
             DataError: names the column, the value and the remedy.
         """
         check_columns(self.schema, self.n, self._survey.columns)
+
+    def some(self, most: int, seed: int) -> Dataset:
+        """All events, or as many random ones as `most` where there are more, in their order.
+
+        Args:
+            most: how many are kept in memory.
+            seed: seed of the choice.
+        """
+        chosen, start, found = np.arange(self.n), 0, [(self.nothing().X, np.empty(0))]
+        if self.n > most:
+            chosen = np.sort(np.random.default_rng(seed).choice(self.n, most, replace=False))
+        for X, weight in self.blocks():
+            first, last = np.searchsorted(chosen, [start, start + len(X)])
+            here = chosen[first:last] - start
+            found.append((X[here], weight[here]))
+            start += len(X)
+        X, weight = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        weighed = None if (weight == 1.0).all() else weight
+        return replace(self.nothing(), X=X, weight=weighed, incomplete=bool(np.isnan(X).any()))
 
     def split(self, seed: int, share: float, most: int) -> tuple["Pieces", Dataset]:
         """Keep a share of the events aside, in memory; copies of an event stay on one side, and count as one.
@@ -105,13 +149,14 @@ class Pieces:
         held = _Held(np.empty((0, len(self.schema.columns))), np.empty(0), np.empty(0))
         for X, weight in self.blocks():
             held, share = held.joined(X, weight, _lot(X, seed), share).lowest(most, share)
-        train = Pieces(self.readings, self.schema, self.name, self.container, lambda X: _lot(X, seed) >= share)
+        train = Pieces(self.parts, self.schema, self.name, self.container, lambda X: _lot(X, seed) >= share)
         if not len(held.X) or not train.n:
             raise DataError(
                 f"{self.n} events in pieces, copies of which stay together, leave none to train or none to choose by; "
                 "give at least 20 different rows"
             )
-        return train, Dataset(held.X, self.schema, self.name, self.container, weight=held.weight)
+        incomplete = bool(np.isnan(held.X).any())
+        return train, Dataset(held.X, self.schema, self.name, self.container, weight=held.weight, incomplete=incomplete)
 
     @cached_property
     def _survey(self) -> Survey:
@@ -135,9 +180,10 @@ class _Held(NamedTuple):
         """These and those of some more whose lot is low enough."""
         chosen = lot < below
         X, weight = np.concatenate([self.X, X[chosen]]), np.concatenate([self.weight, weight[chosen]])
-        distinct, first, copy = np.unique(X, axis=0, return_index=True, return_inverse=True)
+        # No two NaN are one, and infinity stands nowhere else.
+        first, copy = np.unique(np.where(np.isnan(X), np.inf, X), axis=0, return_index=True, return_inverse=True)[1:]
         lots = np.concatenate([self.lot, lot[chosen]])[first]
-        return _Held(distinct, np.bincount(copy.ravel(), weight, len(distinct)), lots)
+        return _Held(X[first], np.bincount(copy.ravel(), weight, len(first)), lots)
 
     def lowest(self, most: int, below: float) -> tuple["_Held", float]:
         """Those with the lowest lots, and what all their lots are below."""
@@ -148,21 +194,40 @@ class _Held(NamedTuple):
         return _Held(self.X[kept], self.weight[kept], self.lot[kept]), below
 
 
-def _reblocked(pieces: Iterator[Dataset], columns: int) -> Iterator[Weighted]:
+def _in_turn(parts: list[Callable[[], Iterator[Dataset]]]) -> Iterator[Dataset]:
+    """A piece of each of some parts, and again; where one ends, another takes its turn."""
+    waiting, begun = deque(parts), deque[Iterator[Dataset]]()
+    while waiting or begun:
+        while waiting and len(begun) < OPEN:
+            begun.append(waiting.popleft()())
+        reading = begun.popleft()
+        piece = next(reading, None)
+        if piece is not None:
+            begun.append(reading)
+            yield piece
+            del piece
+
+
+def _reblocked(pieces: Iterator[Dataset], columns: int, size: int) -> Iterator[Weighted]:
     """Blocks of the same size of pieces of any size; no more than a block is kept from one piece to the next."""
-    rest = np.empty((0, columns)), np.empty(0)
+    rest, held = [(np.empty((0, columns)), np.empty(0))], 0
     for piece in pieces:
         weight = np.ones(len(piece)) if piece.weight is None else piece.weight
-        X, weight = (np.concatenate(pair) for pair in zip(rest, (piece.X, weight), strict=True))
+        rest.append((piece.X, weight))
+        held += len(piece)
         del piece
-        full = len(X) // AT_A_TIME * AT_A_TIME
-        for start in range(0, full, AT_A_TIME):
-            yield X[start : start + AT_A_TIME], weight[start : start + AT_A_TIME]
+        if held < size:
+            continue
+        X, weight = (np.concatenate(parts) for parts in zip(*rest, strict=True))
+        full = held // size * size
+        for start in range(0, full, size):
+            yield X[start : start + size], weight[start : start + size]
         # A copy: a view would keep the whole piece.
-        rest = X[full:].copy(), weight[full:].copy()
+        rest, held = [(X[full:].copy(), weight[full:].copy())], held - full
         del X, weight
-    if len(rest[0]):
-        yield rest
+    if held:
+        X, weight = (np.concatenate(parts) for parts in zip(*rest, strict=True))
+        yield X, weight
 
 
 def _lot(X: HostEvents, seed: int) -> Float[np.ndarray, " events"]:

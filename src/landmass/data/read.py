@@ -1,17 +1,17 @@
 """The one door: a path, an array, a table or a built-in name becomes a `Dataset`."""
 
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from landmass.data import delimited, mixed, points, tables
 from landmass.data.builtin import DATASETS, truth
 from landmass.data.builtin.drawn import DRAWN
-from landmass.data.dataset import AT_A_TIME, Dataset, as_array
+from landmass.data.dataset import Dataset, as_array
 from landmass.data.limits import check_size
 from landmass.data.numbers import with_gaps
 from landmass.data.pieces import Pieces
@@ -28,8 +28,6 @@ READERS = {
 
 UNPACK = "unpack it first"
 CONVERT = "convert the file to one of these"
-
-IN_PIECES = {".parquet": tables.parquet_pieces, ".npy": points.npy_pieces}
 
 # What to do with a file that landmass does not read, by its ending.
 REMEDIES = {
@@ -191,40 +189,6 @@ def _table(source: Any) -> tuple[Any, str, tuple[str, ...], bool]:
     return tables.arrow_container(columns, data.schema.names), data.name, (), True
 
 
-def pieces(source: Any, *, rows: int = AT_A_TIME, schema: Schema | None = None) -> Pieces:
-    """Events to read piece by piece, for data that does not fit into memory.
-
-    The families that add up statistics of events, one by one, can be fitted to them: the uniform box, the Gaussian,
-    probabilistic PCA, the histogram and the Gaussian mixture.
-
-    Args:
-        source: the path of a Parquet or NPY file; a list of anything that `landmass.read` takes, of which one is read
-            at a time; or a function without arguments that gives such things, one after the other, at every call.
-        rows: events of a file that are read together.
-        schema: the sample space, where the default (real columns) is not meant.
-
-    Raises:
-        DataError: there is nothing to read, or it cannot be modelled.
-    """
-    if rows < 1:
-        raise SettingError(f"rows must be at least 1, got {rows}")
-    if isinstance(source, str | Path):
-        path = Path(source)
-        name, readings = path.stem, _file_in_pieces(path, rows)
-    elif callable(source) or isinstance(source, Sequence):
-        name, readings = "data", lambda: map(read, cast(Iterable[Any], source() if callable(source) else source))
-    else:
-        raise DataError(
-            f"pieces come from a path, a list or a function, not from {type(source).__name__}; a table or an array in "
-            "memory is read whole, by landmass.read"
-        )
-    first = next(readings(), None)
-    if first is None:
-        raise DataError(f"{name} has no pieces; give at least one")
-    # The schema's columns are to be the data's.
-    return Pieces(readings, first.with_schema(schema or first.schema).schema, name, first.container)
-
-
 def draw(name: str, *, n: int | None = None, seed: int = 0) -> Dataset:
     """Draw events of a built-in data set.
 
@@ -240,18 +204,6 @@ def draw(name: str, *, n: int | None = None, seed: int = 0) -> Dataset:
     check_size(f"drawing n = {count:,} events of {name}", 8 * count * len(source.schema.columns))
     events = source.sample(count, np.random.default_rng(seed))
     return Dataset(events, source.schema, name=name, container=tables.arrow_container, truth=source)
-
-
-def _file_in_pieces(path: Path, rows: int) -> Callable[[], Iterator[Dataset]]:
-    """Readings of a file."""
-    reader = IN_PIECES.get(path.suffix.lower())
-    if reader is None:
-        raise DataError(
-            f"{path} cannot be read in pieces, only {' and '.join(IN_PIECES)} can; write it as Parquet, or give a "
-            "list of smaller files"
-        )
-    check_file(path, whole=False)
-    return lambda: reader(path, rows)
 
 
 def _read_path(source: str | Path, missing: bool) -> Dataset:

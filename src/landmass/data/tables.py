@@ -1,6 +1,7 @@
 """Tables: Parquet files, and pandas, polars or Arrow tables in memory."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -104,39 +105,63 @@ def parquet_table(path: Path) -> pa.Table:
     Args:
         path: the file.
     """
-    try:
-        with parquet.ParquetFile(path) as file:
-            about = file.metadata
-            unpacked = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
-            check_size(str(path), max(unpacked, 8 * about.num_rows * about.num_columns))
-            table = file.read()
-            table.validate(full=True)
-            return table
-    except DataError:
-        raise
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not a readable Parquet file: {str(error).rstrip('.')}; write it again") from error
+    with _opened(path) as file:
+        about = file.metadata
+        unpacked = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
+        check_size(str(path), max(unpacked, 8 * about.num_rows * about.num_columns))
+        table = file.read()
+        table.validate(full=True)
+        return table
 
 
-def parquet_pieces(path: Path, rows: int) -> Iterator[Dataset]:
-    """Read a Parquet file, so many rows at a time.
+def parquet_pieces(path: Path, rows: int, group: int) -> Iterator[Dataset]:
+    """Read the numbers of a group of rows of a Parquet file, so many rows at a time.
 
     Args:
         path: the file.
         rows: how many.
+        group: the group's number.
     """
+    with _opened(path) as file:
+        numbers = [field.name for field in file.schema_arrow if _holds_numbers(field.type)]
+    for table in parquet_tables(path, rows, group, numbers or None):
+        # Of a few rows all may have an empty cell.
+        if not numbers or table.drop_null().num_rows:
+            yield from_file(table, path.stem)
+
+
+def parquet_groups(path: Path) -> list[int]:
+    """How many rows the groups of a Parquet file have; one of none where there are no groups.
+
+    Args:
+        path: the file.
+    """
+    with _opened(path) as file:
+        return [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)] or [0]
+
+
+def parquet_tables(path: Path, rows: int, group: int, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    """Read a group of rows of a Parquet file, so many rows at a time.
+
+    Args:
+        path: the file.
+        rows: how many.
+        group: the group's number.
+        columns: which to read; None reads all.
+    """
+    with _opened(path) as file:
+        check_names(file.schema_arrow.names, path.stem)
+        groups = [group] if group < file.num_row_groups else []
+        for batch in file.iter_batches(rows, groups, columns):
+            yield pa.Table.from_batches([batch])
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[parquet.ParquetFile]:
     try:
-        # A buffered file would stay in memory as a whole.
-        with parquet.ParquetFile(path, pre_buffer=False) as file:
-            numbers = [field.name for field in file.schema_arrow if _holds_numbers(field.type)]
-            check_names(file.schema_arrow.names, path.stem)
-            for batch in file.iter_batches(batch_size=rows, columns=numbers or None):
-                table = pa.Table.from_batches([batch])
-                # Of a few rows all may have an empty cell.
-                if not numbers or table.drop_null().num_rows:
-                    yield from_file(table, path.stem)
-    except DataError:
-        raise
+        # A file that is buffered ahead would stay in memory as a whole.
+        with parquet.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
+            yield file
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not a readable Parquet file: {str(error).rstrip('.')}; write it again") from error
 

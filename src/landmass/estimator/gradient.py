@@ -86,7 +86,10 @@ class GradientEstimator(SelectingEstimator, ABC):
         key = jax.random.key(self._seed() + 1)
         self.model_ = loop.run(replace(learner, patience=None), z, nothing, key, silent, checkpoint).model
 
-    def _descent(self, members: Callable, steps: int, planned: int, learning_rate: float) -> Learner:
+    def _descent(
+        self, members: Callable, steps: int, planned: int, learning_rate: float, block: int | None = None
+    ) -> Learner:
+        """Train members; where the events come in blocks of a size, go through each block once, in order."""
         return gradient(
             members,
             self._loss,
@@ -97,7 +100,8 @@ class GradientEstimator(SelectingEstimator, ABC):
             patience=self.patience,
             average=AVERAGE,
             # Of the first training's length, so that learning again compiles nothing.
-            chunk_steps=max(planned // LOOKS, 1),
+            chunk_steps=max(planned // LOOKS if block is None else block // self.batch_size, 1),
+            in_order=block is not None,
         )
 
     def check_settings(self) -> None:

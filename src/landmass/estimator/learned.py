@@ -1,7 +1,7 @@
 """Estimators whose density is one model in one space, learned by the loop."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,7 +17,7 @@ from landmass.core.capabilities import AbstractDensity, AbstractModel, Likelihoo
 from landmass.core.distributions import Blend, Columnwise
 from landmass.core.many import draw, log_prob
 from landmass.data.binary import drawn
-from landmass.data.dataset import Dataset
+from landmass.data.dataset import Dataset, Weighted
 from landmass.data.images import Images
 from landmass.data.pieces import Pieces
 from landmass.data.pixels import PixelSpace
@@ -32,7 +32,7 @@ from landmass.train import loop
 from landmass.train.checkpoint import NOWHERE, Checkpoint
 from landmass.train.learner import Learner, Selection
 from landmass.train.progress import Listener, Progress, silent
-from landmass.train.rows import Coordinates
+from landmass.train.rows import Block, Coordinates
 from landmass.train.saved_directions import LatentNotes
 from landmass.train.trees import filled, named_arrays
 from landmass.train.weights import mixture_weights
@@ -236,9 +236,14 @@ def coordinates(space: Any, data: Dataset | Images | Pieces, precision: Precisio
     if not isinstance(data, Pieces):
         z, log_det = space.forward(data.X, precision)
         return Coordinates.of(z, data.weight, log_det=log_det)
+
+    def seen(blocks: Iterator[Weighted]) -> Iterator[Block]:
+        return ((space.forward(X, precision)[0], weight) for X, weight in blocks)
+
     return Coordinates(
-        lambda: ((space.forward(X, precision)[0], weight) for X, weight in data.blocks()),
+        lambda: seen(data.blocks()),
         data.n,
         data.total,
         len(space),
+        shuffled=lambda seed, reading: seen(data.shuffled(seed, reading)),
     )

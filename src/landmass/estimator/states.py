@@ -1,37 +1,50 @@
 """Estimators that see rows of any columns as states."""
 
-from abc import ABC
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+import jax
 import numpy as np
 from jaxtyping import Float
 from sklearn.utils import Tags
 
-from landmass.core.many import draw
+from landmass.core.many import draw, log_prob
 from landmass.core.states import Layout
 from landmass.data.dataset import Dataset
 from landmass.data.door import read as read_any
 from landmass.data.images import Images
+from landmass.data.pieces import Pieces
 from landmass.data.pixels import PixelSpace
 from landmass.data.read import read
 from landmass.data.states import StateSpace
 from landmass.estimator.base import require
 from landmass.estimator.density import EventKind
-from landmass.estimator.learned import SelectingEstimator
+from landmass.estimator.learned import SelectingEstimator, coordinates
+from landmass.train import loop
+from landmass.train.checkpoint import NOWHERE, Checkpoint
+from landmass.train.learner import Learner
+from landmass.train.progress import Listener
 from landmass.train.rows import Coordinates
 from landmass.types import HostEvents
+
+# Of rows in pieces so many are kept in memory, to cut columns and choose settings by.
+MOST_AT_HAND = 200_000
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class StatesEstimator(SelectingEstimator, ABC):
     """A density of rows of any columns, by how their states go together.
 
+    Of rows in pieces it learns from as many as memory holds first, by which all is chosen, and then reads all of them
+    once.
+
     Args:
         cells: how many cells each column of numbers is cut into; None takes two times the cube root of the events'
             number, from 8 to 96.
     """
 
+    _reads_pieces: ClassVar[bool] = True
     _takes: ClassVar[frozenset[EventKind]] = frozenset({"row", "table"})
 
     cells: int | None = None
@@ -49,6 +62,32 @@ class StatesEstimator(SelectingEstimator, ABC):
     def check_settings(self) -> None:
         super().check_settings()
         require(self, "cells", self.cells is None or 2 <= self.cells <= 1000, "None or from 2 to 1000")
+
+    @abstractmethod
+    def _once(self, z: Coordinates) -> Learner:
+        """A learner that starts at the fitted model and reads all events once."""
+
+    def _fit(self, train: Any, validation: Dataset | Images, listen: Listener, checkpoint: Checkpoint) -> None:
+        sample = train.some(MOST_AT_HAND, self._seed()) if isinstance(train, Pieces) else train
+        super()._fit(sample, validation, listen, checkpoint)
+        if not isinstance(train, Pieces) or len(sample) == train.n:
+            return
+        z, held_out, nothing = (coordinates(self.space_, part) for part in (train, validation, train.nothing()))
+        learner = replace(self._once(z), patience=None)
+        # Another seed than that of the sample.
+        key = jax.random.key(self._seed() + 1)
+        model = self._settle(loop.run(learner, z, nothing, key, listen, checkpoint.inside("all")).model)
+        codes, weight = held_out.whole
+        if not len(codes) or weight @ log_prob(model, codes) > weight @ log_prob(self.model_, codes):
+            self.model_ = model
+
+    def refit(self, data: Any, checkpoint: Checkpoint = NOWHERE) -> None:
+        if isinstance(data, Pieces):
+            # Beside all events those kept to choose by are few.
+            if data.n > MOST_AT_HAND:
+                return
+            data = data.some(MOST_AT_HAND, self._seed())
+        super().refit(data, checkpoint)
 
     def _fit_space(self, train: Any) -> StateSpace | PixelSpace:
         if isinstance(train, Images):

@@ -18,9 +18,10 @@ from landmass.core.distributions import Mixture
 from landmass.core.many import in_blocks, log_prob
 from landmass.core.particles import Particles, follow
 from landmass.core.states import GIVEN, Layout
+from landmass.data.dataset import AT_A_TIME
 from landmass.errors import DataError
 from landmass.estimator.base import require
-from landmass.estimator.gradient import MOST_STEPS, GradientEstimator
+from landmass.estimator.gradient import MOST_STEPS, REFIT_RATE, GradientEstimator
 from landmass.estimator.questions import AnsweringEstimator, Codes
 from landmass.estimator.states import counted
 from landmass.nn.layers import coins
@@ -147,6 +148,10 @@ class Autoregressive(AnsweringEstimator, GradientEstimator):
             return self._fresh(space.layout, counts, np.random.default_rng(np.asarray(jax.random.key_data(key))))
 
         return self._descent(members, steps, steps, self.learning_rate)
+
+    def _once(self, z: Coordinates) -> Learner:
+        members, steps = self.model_.components, -(-z.n // self.batch_size)
+        return self._descent(lambda key: members, steps, steps, REFIT_RATE * self.learning_rate, AT_A_TIME)
 
     def _members(self, space: Any, n: int, key: Key) -> AbstractDensity:
         return self._fresh(space.layout, np.zeros(space.layout.total), np.random.default_rng(0))

@@ -48,7 +48,10 @@ class Independent(WeighsEvents, AnsweringEstimator):
             if of_images:
                 yield smoothing, closed_form(Counted(cast(Array, none), strength), _count, _frequencies)
             else:
-                yield smoothing, closed_form(_no_events(cast(StateMixture, none), strength), _count_states, _of_states)
+                yield smoothing, _states(cast(StateMixture, none), strength)
+
+    def _once(self, z: Coordinates) -> Learner:
+        return _states(uniform(self.space_.layout), jnp.float32(self.chosen_))
 
     def _empty(self, space: Any, sizes: Mapping[str, int]) -> AbstractDensity:
         if isinstance(space, StateSpace):
@@ -95,6 +98,10 @@ class CountedStates(NamedTuple):
     counts: Float[Array, " states"]
     smoothing: Scalar
     shape: StateMixture
+
+
+def _states(shape: StateMixture, smoothing: Scalar) -> Learner:
+    return closed_form(_no_events(shape, smoothing), _count_states, _of_states)
 
 
 def _no_events(shape: StateMixture, smoothing: Scalar) -> CountedStates:

@@ -97,6 +97,14 @@ class LatentClass(WeighsEvents, AnsweringEstimator):
                 ),
             )
 
+    def _once(self, z: Coordinates) -> Learner:
+        mixture = self.model_
+        frequencies = jnp.exp(mixture.tables) @ jax.nn.softmax(mixture.log_weights)
+        start = Classes(mixture, frequencies, on_device(self.prior_strength, np.float32))
+        return expectation_maximisation(
+            lambda key: start, _nothing, _expect, _maximise, _mixture, max_steps=1, tolerance=self.tol
+        )
+
     def _settle(self, model: Any) -> StateMixture:
         used = np.isfinite(np.asarray(model.log_weights))
         weights, tables = np.asarray(model.log_weights)[used], np.asarray(model.tables)[:, used]

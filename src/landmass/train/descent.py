@@ -47,6 +47,7 @@ def gradient(
     schedule: Schedule = "cosine",
     decay: float = 0.0,
     in_shape: bool = False,
+    in_order: bool = False,
     watch: Watch | None = None,
 ) -> Learner:
     """A learner that follows stochastic gradients of a loss, for several members side by side.
@@ -68,6 +69,7 @@ def gradient(
         schedule: how the learning rate falls: along a cosine, along a line, or not at all.
         decay: share of the weights of products that a step of learning rate 1 takes off them.
         in_shape: whether the optimiser needs the weights in their shapes; all others are faster on a single row.
+        in_order: whether batches are taken one after the other, of events that come in random order, and not drawn.
         watch: what to record inside the layers; None records nothing, and the program is the same as without.
     """
 
@@ -83,7 +85,7 @@ def gradient(
         return Descent(rest, packed, packed, moments, rate, *steps, form, norms)
 
     arrays = None if watch is None else watch.arrays
-    step = _GradientStep(loss, optimiser, batch_size, average, schedule, decay, in_shape, arrays)
+    step = _GradientStep(loss, optimiser, batch_size, average, schedule, decay, in_shape, in_order, arrays)
     seen = {} if watch is None else {"watch": watch, "norms": _first_norms}
     return Learner(init, step, _ensemble, max_steps, chunk_steps, patience=patience, slow_down=_slow_down, **seen)
 
@@ -170,6 +172,7 @@ class _GradientStep:
     schedule: Schedule
     decay: float
     in_shape: bool
+    in_order: bool
     arrays: tuple[int, ...] | None = None
 
     def __call__(self, state: Descent, rows: Rows, key: Key) -> tuple[Descent, Array]:
@@ -188,7 +191,10 @@ class _GradientStep:
 
     def _one(self, state: Descent, rows: Rows, key: Key) -> tuple[Descent, Scalar]:
         draw, noise = jax.random.split(key)
-        drawn = jax.random.randint(draw, (self.batch_size,), 0, rows.n)
+        if self.in_order:
+            drawn = (state.steps * self.batch_size + jnp.arange(self.batch_size)) % rows.n
+        else:
+            drawn = jax.random.randint(draw, (self.batch_size,), 0, rows.n)
         batch = Batch(rows.x[drawn], None if rows.context is None else rows.context[drawn])
 
         def objective(weights: Tree) -> tuple[Scalar, Tree]:

@@ -144,11 +144,15 @@ def _run_one(
     rows = next(train.rows()) if train.at_hand and learner.max_steps else None
     walk = _Walk(learner, state, state, step_key, (train.log_det, validation.log_det))
     walk.go_on_from(checkpoint)
+    # Steps that need not see every event take those of one block, and then those of another.
+    streamed = train.at_hand is None and not isinstance(learner.step, Pass)
+    stream = train.stream(step_key, walk.place.step // learner.chunk_steps) if streamed else iter(())
     watch = learner.watch
     events = None if watch is None else watch.events(train)
     while not walk.place.ended and walk.place.step < learner.max_steps:
         start = walk.place.step
         stop = min(start + learner.chunk_steps, learner.max_steps)
+        rows = next(stream) if streamed else rows
         if rows is None:
             (fresh, losses), norms = _advance_in_pieces(learner.step, walk.state, train, stop - start), None
         else:

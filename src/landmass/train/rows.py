@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count, islice
 from typing import NamedTuple, Self
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Integer, Shaped
 
 from landmass.arrays import on_device
+from landmass.types import Key
 
 # Rows that a pass adds up at a time: what they need besides fits a core's cache.
 BLOCK = 512
@@ -69,6 +72,8 @@ class Coordinates:
         at_hand: all of them with their weights, where they are in memory.
         context: what is given beside each; they are at hand then.
         log_det: their mean log-density in the units of the data, less that in the space; None where nobody knows.
+        shuffled: reads blocks of them in random order, by a seed and the number of the reading; None where they are at
+            hand.
     """
 
     blocks: Callable[[], Iterator[Block]]
@@ -78,6 +83,7 @@ class Coordinates:
     at_hand: Block | None = None
     context: Shaped[np.ndarray, "events ..."] | None = None
     log_det: float | None = None
+    shuffled: Callable[[int, int], Iterator[Block]] | None = None
 
     @classmethod
     def of(
@@ -113,6 +119,19 @@ class Coordinates:
         # Blocks of a pass end at the same events, however many a reading gives at a time.
         least = 64 if self.at_hand is not None else BLOCK
         return (padded(z, weight, least, self.context) for z, weight in self.blocks())
+
+    def stream(self, key: Key, first: int = 0) -> Iterator[Rows]:
+        """The events on the device, block by block in random order, reading after reading without an end.
+
+        Args:
+            key: source of the order.
+            first: blocks to leave out.
+        """
+        if self.shuffled is None:
+            raise TypeError("these events are at hand, or have no order but their own")
+        seed = int(np.asarray(jax.random.key_data(key))[-1])
+        blocks = (block for reading in count() for block in self.shuffled(seed, reading))
+        return (padded(z, weight) for z, weight in islice(blocks, first, None))
 
     def some(self, most: int, rng: np.random.Generator) -> Block:
         """All events, or as many random ones as `most` where there are more, in their order."""
