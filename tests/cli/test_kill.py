@@ -1,4 +1,4 @@
-"""A fit that is killed at any moment loses nothing: it goes on, and ends with the bits of one that was not."""
+"""What is killed at any moment loses nothing: it goes on, and ends with the bits of what was not."""
 
 import hashlib
 import json
@@ -8,7 +8,10 @@ import time
 from multiprocessing import forkserver
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from landmass.train import checkpoint
 from landmass.train.checkpoint import HEAD, Checkpoint, Head
@@ -18,15 +21,17 @@ SETTINGS = {"gaussian_mixture.n_components": 2, "spline_flow.max_steps": 200} | 
     f"spline_flow.{name}": size for name, size in {"members": 1, "hidden": 8, "depth": 1, "n_bins": 4}.items()
 }
 
+SHARD = 500
+
 
 def work(log: Path, *words: str) -> None:
-    """A process of its own: the real command, with a checkpoint after every chunk of steps."""
+    """A process of its own: the real command, with a checkpoint after every chunk of steps, and small shards."""
     import sys
 
-    from landmass.cli import main
+    from landmass.cli import main, shards
 
     sys.stdout = sys.stderr = open(log, "w")  # noqa: SIM115
-    checkpoint.EVERY = 0.0
+    checkpoint.EVERY, shards.ROWS = 0.0, SHARD
     sys.exit(main(words))
 
 
@@ -35,7 +40,9 @@ def begin(tmp_path_factory):
     """Starts the command in a fresh process, in which everything is imported and nothing else has happened."""
     log = tmp_path_factory.mktemp("log") / "said.txt"
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["landmass.cli.fit", "landmass.models.spline_flow", "landmass.train.checkpoint"])
+    context.set_forkserver_preload(
+        ["landmass.cli.fit", "landmass.cli.shards", "landmass.models.spline_flow", "landmass.train.checkpoint"]
+    )
     with pytest.MonkeyPatch.context() as patch:
         # JAX reads these when it is imported.
         patch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
@@ -104,3 +111,38 @@ def test_killed_fits_go_on_and_lose_nothing(begin, tmp_path, table_text, kills):
         run = tmp_path / f"run-{finished}" if killed < kills else run
     print(f"{killed} killed, {resumed} resumed, {finished} finished")
     assert resumed > kills / 3
+
+
+@pytest.mark.parametrize("kills", [20, pytest.param(200, marks=pytest.mark.slow)])
+def test_killed_scores_go_on_and_neither_lose_nor_repeat_a_row(begin, tmp_path, run_folder, kills):
+    rows = np.random.default_rng(0).normal(size=(30_100, 2)) + 10.0
+    table = pa.table({"height": rows[:, 0], "weight": rows[:, 1]})
+    parquet.write_table(table, tmp_path / "large.parquet", row_group_size=1_700)
+    score = ["score", str(run_folder), str(tmp_path / "large.parquet"), "--out"]
+    for name in ("cold", "whole"):
+        began = time.monotonic()
+        process = begin(*score, str(tmp_path / name))
+        process.join()
+        assert process.exitcode == 0, process.log.read_text()
+    whole, seconds = parquet.read_table(tmp_path / "whole"), time.monotonic() - began
+    assert whole["row"].to_pylist() == list(range(len(rows)))
+    told = json.loads((tmp_path / "whole" / "_manifest.json").read_text())
+    assert told["nats"] == pytest.approx(np.mean(whole["log_density"]), abs=1e-12)
+    rng, killed, finished, resumed = random.Random(0), 0, 0, 0
+    while killed < kills:
+        out = tmp_path / f"scores-{finished}"
+        resumed += (out / "part-000000.parquet").exists()
+        process = begin(*score, str(out))
+        process.join(rng.uniform(0.0, 1.1 * seconds))
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            killed += 1
+        elif json.loads((out / "_manifest.json").read_text())["n"] is not None:
+            assert process.exitcode in (0, 2), process.log.read_text()
+            assert parquet.read_table(sorted(out.glob("part-*"))).equals(whole)
+            assert {path.name[:5] for path in out.iterdir()} == {"part-", "_mani"}
+            finished += 1
+    print(f"{killed} killed, {resumed} resumed, {finished} finished")
+    assert resumed > kills / 5
+    assert finished

@@ -15,6 +15,7 @@ from landmass.cli.events import events_for, tell_if_known
 from landmass.cli.files import SHEETS, TABLES, as_csv, check_events_file, check_file, write_events, write_table
 from landmass.cli.fit import make_report, print_ledger
 from landmass.cli.folder import check_run, load_run
+from landmass.cli.shards import score_in_shards
 from landmass.cli.sources import Source, Sources
 from landmass.data.examples import Examples
 from landmass.data.images import Images
@@ -35,15 +36,21 @@ def score(run: Path, source: Source, rung: str | None, *, rows: bool, out: Path 
         source: what to read, as `asked` says it.
         rung: the rung to ask; None asks the one that answers for the ladder.
         rows: print each event's log-density instead of the mean.
-        out: file for each event's log-density.
+        out: file for each event's log-density; a name without an ending is a folder, for more rows than memory holds.
         as_json: print the mean as JSON.
     """
     if rows and as_json:
         raise SettingError("--rows prints CSV and --json one document: choose one of them")
-    check_file(out)
+    in_shards = out is not None and not out.suffix
+    check_file(None if in_shards else out)
     name, model = rung_of(load_run(run), rung)
     if model.likelihood_ == "none":
         raise SettingError(f"{name} has no likelihood to score events by; `landmass encode` and `decode` ask it")
+    if out is not None and in_shards:
+        if rows or as_json:
+            raise SettingError(f"--out {out} is a folder, which takes the scores; leave out --rows and --json")
+        score_in_shards(run, name, model, source.source, out)
+        return
     events = events_for(run, model, source)
     tell_if_known(run, source.source, events)
     scores = model.log_prob(events) if isinstance(events, Examples) else model.score_samples(events)

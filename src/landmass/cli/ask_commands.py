@@ -15,6 +15,7 @@ from landmass.cli.options import (
     Predictor,
     Run,
     RungName,
+    Scores,
     Seed,
     Source,
     at_least,
@@ -28,10 +29,12 @@ app = typer.Typer()
     short_help="How likely are events under a fitted run?",
     help=examples(
         "Print the mean log-density of the events of SOURCE under a run, in nats, with its standard error; or each "
-        "event's own. Events of a built-in data set are drawn afresh, where there are others than those learned from.",
+        "event's own; into a folder shard by shard, for more rows than memory holds: what was stopped goes on when "
+        "called again. Events of a built-in data set are drawn afresh, where there are others than those learned from.",
         "landmass score runs/table-1 new.csv",
         "landmass score runs/table-1 new.csv --rows | sort -g | head",
         "landmass score runs/table-1 new.csv --rung kernel_density --out scores.parquet",
+        "landmass score runs/table-1 large.parquet --out scores",
     ),
 )
 def score(
@@ -39,7 +42,7 @@ def score(
     source: Source,
     rung: RungName = None,
     rows: Annotated[bool, typer.Option("--rows", help="Print each event's log-density, as CSV.")] = False,
-    out: File = None,
+    out: Scores = None,
     n: Count = None,
     seed: FreshSeed = None,
     binary: Binary = None,

@@ -66,6 +66,10 @@ Coder = Annotated[
     typer.Option("--rung", help="The rung to ask  [default: as for `score`, or the richest that has codes]"),
 ]
 File = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write to FILE.csv or FILE.parquet.")]
+Scores = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="PATH", help="Write to FILE.csv or FILE.parquet, or to a folder of Parquet files."),
+]
 AnyFile = Annotated[
     Path | None,
     typer.Option("--out", metavar="FILE", help="Write to FILE.csv or FILE.parquet, or pictures to FILE.png or .npz."),
