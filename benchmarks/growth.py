@@ -1,10 +1,14 @@
 """How seconds and memory of a fit grow with rows and with columns, a family at a time, each fit in its own process.
 
     python benchmarks/growth.py --out benchmarks/growth.png
+    python benchmarks/growth.py --tables --out benchmarks/table_growth.png
 
 Rows: 10³ … 10⁷ of two columns, of the known mixture. Columns: 1 … 100 of 10,000 correlated normal rows. Settings are
 the defaults, but where every point would take minutes: 8 mixture components and 20 passes, and a flow of one member and
 500 steps. A fit that would need more than the budget, by the point before it, is left out and told.
+
+Families of tables have 10³ … 3·10⁶ rows of 30 columns, and 3 … 1,000 columns of 10,000 rows: words, whole numbers and
+real ones that depend on a hidden class; 16 classes and 50 passes, and a network of one member.
 """
 
 import argparse
@@ -14,6 +18,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from _timing import machine
@@ -30,6 +35,14 @@ ROWS = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 COLUMNS = (1, 2, 5, 10, 20, 50, 100)
 EVENTS = 10_000
 
+TABLES = {
+    "independent": {},
+    "latent_class": {"n_components": 16, "max_iter": 50, "tol": 0.0},
+    "autoregressive": {"members": 1},
+}
+TABLE_ROWS = (1_000, 10_000, 100_000, 1_000_000, 3_000_000)
+TABLE_COLUMNS = (3, 10, 30, 100, 300, 1_000)
+
 # What each is said to take for n rows of d columns, in docs/design.md.
 ORDER = {
     "uniform_box": "n·d",
@@ -38,21 +51,50 @@ ORDER = {
     "gaussian_mixture": "n·k·d² a pass",
     "kernel_density": "n in 1 and 2 columns, else n²·d, a bandwidth",
     "spline_flow": "a step does not know n; d² a step",
+    "independent": "n·d",
+    "latent_class": "n·d·k a pass, of 100,000 rows at most, and one over all",
+    "autoregressive": "d a step, and n·d beyond 100,000 rows",
 }
+
+
+def mixed(rows: int, columns: int) -> Any:
+    """A table of words, whole numbers and real ones, one kind after the other."""
+    import landmass
+    from landmass import Category, Integer, Real
+
+    rng = np.random.default_rng(0)
+    group, means, shares = rng.integers(0, 8, rows), rng.normal(0.0, 2.0, (8, columns)), rng.random((8, columns))
+    X, kinds = np.empty((rows, columns)), []
+    for i in range(columns):
+        if i % 3 == 0:
+            X[:, i] = rng.binomial(4, shares[group, i])
+            kinds.append(Category(name=f"word{i}", levels=("a", "b", "c", "d", "e")))
+        elif i % 3 == 1:
+            X[:, i] = rng.poisson(np.exp(means[group, i] / 2.0))
+            kinds.append(Integer(name=f"count{i}", least=0))
+        else:
+            X[:, i] = rng.normal(means[group, i])
+            kinds.append(Real(name=f"x{i}"))
+    return landmass.Dataset(X, landmass.Schema(tuple(kinds)))
 
 
 def measure(family: str, rows: int, columns: int) -> None:
     """Fit once, print seconds and bytes above those of the imports and the data."""
     import landmass
 
-    model = getattr(landmass, "".join(word.title() for word in family.split("_")))(**FAMILIES[family])
-    if columns == 2 and rows != EVENTS:
+    settings = (FAMILIES | TABLES)[family]
+    model = getattr(landmass, "".join(word.title() for word in family.split("_")))(**settings)
+    X: Any
+    if family in TABLES:
+        X = mixed(rows, columns)
+    elif columns == 2 and rows != EVENTS:
         X = landmass.read("mixture", n=rows).X
     else:
         rng = np.random.default_rng(0)
         X = rng.standard_normal((rows, columns)) @ (np.eye(columns) + 0.3 * rng.standard_normal((columns, columns)))
-    held = X.nbytes
-    landmass.UniformBox().fit(X[:100]).score_samples(X[:100])
+    held = 8 * rows * columns
+    landmass.UniformBox().fit(np.eye(100)).score_samples(np.eye(100))
+    few = X.take(np.arange(min(EVENTS, rows))) if family in TABLES else X[:EVENTS]
     # Linux forgets the peak so far.
     Path("/proc/self/clear_refs").write_text("5")
     before = kilobytes("VmRSS")
@@ -60,7 +102,7 @@ def measure(family: str, rows: int, columns: int) -> None:
     model.fit(X)
     seconds = time.perf_counter() - began
     began = time.perf_counter()
-    model.score_samples(X[:EVENTS])
+    model.score_samples(few)
     scoring = time.perf_counter() - began
     grown = (kilobytes("VmHWM") - before) / 1024
     print(json.dumps({"seconds": seconds, "scoring": scoring, "mb": grown, "data_mb": held / 2**20}))
@@ -96,27 +138,30 @@ def points(family: str, sizes: list[tuple[int, int]], budget: float) -> list[tup
     return found
 
 
-def draw(grown: dict[str, tuple[list, list]], out: str) -> None:
+def draw(grown: dict[str, tuple[list, list]], out: str, of: int) -> None:
     """Seconds and memory against rows and against columns."""
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(2, 2, figsize=(10, 7), sharex="col", sharey="row", layout="constrained")
     colours = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
-    for (family, sides), colour in zip(grown.items(), colours, strict=True):
+    for (family, sides), colour in zip(grown.items(), colours, strict=False):
         for column, (side, which) in enumerate(zip(sides, (0, 1), strict=True)):
             x = [point[which] for point in side]
             for row, key in enumerate(("seconds", "mb")):
                 values = [max(point[2][key], 1e-2 if key == "seconds" else 1.0) for point in side]
                 axes[row, column].loglog(x, values, "o-", color=colour, lw=1.5, ms=4, label=family.replace("_", " "))
-    for axis, title in zip(axes[0], ("2 columns", f"{EVENTS:,} rows"), strict=True):
+    for axis, title in zip(axes[0], (f"{of} columns", f"{EVENTS:,} rows"), strict=True):
         axis.set_title(title, loc="left")
     beside = {"textcoords": "offset points", "ha": "right", "color": "grey"}
-    rows = np.array([1e5, 1e7])
-    axes[0, 0].loglog(rows, 2e-6 * rows, ":", color="grey", lw=1)
-    axes[0, 0].annotate("∝ rows", (1e7, 20.0), xytext=(-4, -12), **beside)
-    columns = np.array([10.0, 100.0])
-    axes[0, 1].loglog(columns, 0.01 * columns**2, ":", color="grey", lw=1)
-    axes[0, 1].annotate("∝ columns²", (100.0, 100.0), xytext=(-4, 4), **beside)
+    rows = np.array([1e5, 1e7 if of == 2 else 3e6])
+    axes[0, 0].loglog(rows, 1e-6 * of * rows, ":", color="grey", lw=1)
+    axes[0, 0].annotate("∝ rows", (rows[1], 1e-6 * of * rows[1]), xytext=(-4, -12), **beside)
+    columns, power = (np.array([10.0, 100.0]), 2) if of == 2 else (np.array([30.0, 1_000.0]), 1)
+    axes[0, 1].loglog(columns, (0.01 if power == 2 else 0.03) * columns**power, ":", color="grey", lw=1)
+    told = "∝ columns²" if power == 2 else "∝ columns"
+    axes[0, 1].annotate(
+        told, (columns[1], (0.01 if power == 2 else 0.03) * columns[1] ** power), xytext=(-4, 4), **beside
+    )
     axes[0, 0].set_ylabel("seconds to fit, compilation counted")
     axes[1, 0].set_ylabel("memory of the fit (MB)")
     axes[1, 0].set_xlabel("rows")
@@ -131,7 +176,8 @@ def draw(grown: dict[str, tuple[list, list]], out: str) -> None:
 def main() -> None:
     """Measure all, print, draw."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--families", default=",".join(FAMILIES))
+    options.add_argument("--families")
+    options.add_argument("--tables", action="store_true", help="families of tables, wide and long")
     options.add_argument("--budget", type=float, default=120.0, help="seconds a fit")
     options.add_argument("--out", help="a PNG to draw")
     options.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
@@ -140,13 +186,14 @@ def main() -> None:
         measure(chosen.measure[0], int(chosen.measure[1]), int(chosen.measure[2]))
         return
     print(f"{machine()}, {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GB")
-    grown = {}
-    for family in chosen.families.split(","):
+    grown, families, of = {}, (TABLES if chosen.tables else FAMILIES), (30 if chosen.tables else 2)
+    long, wide = (TABLE_ROWS, TABLE_COLUMNS) if chosen.tables else (ROWS, COLUMNS)
+    for family in chosen.families.split(",") if chosen.families else families:
         print(f"\n{family.replace('_', ' ')}: {ORDER[family]}")
-        sides = [(rows, 2) for rows in ROWS], [(EVENTS, columns) for columns in COLUMNS]
+        sides = [(rows, of) for rows in long], [(EVENTS, columns) for columns in wide]
         grown[family] = tuple(points(family, side, chosen.budget) for side in sides)
     if chosen.out:
-        draw(grown, chosen.out)
+        draw(grown, chosen.out, of)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,11 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, NamedTuple
+from functools import cached_property, partial
+from typing import Any, NamedTuple, Self
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Integer
 
 from landmass.data.dataset import AT_A_TIME, Dataset, Weighted
 from landmass.data.schema import Schema
@@ -46,6 +46,13 @@ class Pieces:
     container: Callable[[HostEvents, list[str]], Any]
     chosen: Callable[[HostEvents], Bool[np.ndarray, " events"]] | None = None
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, data: Dataset) -> Self:
+        """Events in memory, for who reads a few at a time."""
+        rows = np.arange(len(data))
+        parts = [partial(_one, data, rows[start : start + AT_A_TIME]) for start in range(0, len(data), AT_A_TIME)]
+        return cls(parts, data.schema, data.name, data.container)
 
     def __iter__(self) -> Iterator[Dataset]:
         """One reading of the pieces."""
@@ -192,6 +199,10 @@ class _Held(NamedTuple):
         below = float(np.partition(self.lot, most)[most])
         kept = self.lot < below
         return _Held(self.X[kept], self.weight[kept], self.lot[kept]), below
+
+
+def _one(data: Dataset, rows: Integer[np.ndarray, " rows"]) -> Iterator[Dataset]:
+    return iter([data.take(rows)])
 
 
 def _in_turn(parts: list[Callable[[], Iterator[Dataset]]]) -> Iterator[Dataset]:

@@ -21,6 +21,9 @@ from landmass.types import HostEvents, LogDensities, Precision
 # The fewest cells that a column is cut into, and the most.
 FEWEST_CELLS, MOST_CELLS = 8, 96
 
+# The most cells of all columns together, as long as each has the fewest: networks weigh every one of them.
+MOST_TOGETHER = 16_384
+
 # Seed of the events that a saved model is asked for again.
 GOLDEN_SEED = 0
 
@@ -46,11 +49,13 @@ class StateSpace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Args:
             schema: the sample space.
             blocks: training events, block by block, with their weights.
-            cells: how many cells a column of numbers is cut into; None takes two times the cube root of their number.
+            cells: how many cells a column of numbers is cut into; None takes two times the cube root of the events'
+                number, from 8 to 96, and fewer of many columns.
         """
         events, weights = zip(*blocks, strict=True)
         X, weight = np.concatenate(events), np.concatenate(weights)
-        most = int(np.clip(2.0 * weight.sum() ** (1.0 / 3.0), FEWEST_CELLS, MOST_CELLS)) if cells is None else cells
+        wanted = min(2.0 * weight.sum() ** (1.0 / 3.0), MOST_CELLS, MOST_TOGETHER / len(schema.columns))
+        most = int(max(wanted, FEWEST_CELLS)) if cells is None else cells
         return cls(schema, tuple(cut(*pair, most, weight) for pair in zip(schema.columns, X.T, strict=True)))
 
     def __len__(self) -> int:

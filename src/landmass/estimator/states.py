@@ -28,20 +28,20 @@ from landmass.train.progress import Listener
 from landmass.train.rows import Coordinates
 from landmass.types import HostEvents
 
-# Of rows in pieces so many are kept in memory, to cut columns and choose settings by.
-MOST_AT_HAND = 200_000
+# Of more rows so many random ones cut the columns, and choose settings.
+MOST_AT_HAND = 100_000
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class StatesEstimator(SelectingEstimator, ABC):
     """A density of rows of any columns, by how their states go together.
 
-    Of rows in pieces it learns from as many as memory holds first, by which all is chosen, and then reads all of them
-    once.
+    Of more than 100,000 rows it learns from as many random ones first, by which all is chosen, and then reads all of
+    them once.
 
     Args:
         cells: how many cells each column of numbers is cut into; None takes two times the cube root of the events'
-            number, from 8 to 96.
+            number, from 8 to 96, and fewer of many columns.
     """
 
     _reads_pieces: ClassVar[bool] = True
@@ -68,6 +68,8 @@ class StatesEstimator(SelectingEstimator, ABC):
         """A learner that starts at the fitted model and reads all events once."""
 
     def _fit(self, train: Any, validation: Dataset | Images, listen: Listener, checkpoint: Checkpoint) -> None:
+        if isinstance(train, Dataset) and len(train) > MOST_AT_HAND:
+            train = Pieces.of(train)
         sample = train.some(MOST_AT_HAND, self._seed()) if isinstance(train, Pieces) else train
         super()._fit(sample, validation, listen, checkpoint)
         if not isinstance(train, Pieces) or len(sample) == train.n:
@@ -82,12 +84,9 @@ class StatesEstimator(SelectingEstimator, ABC):
             self.model_ = model
 
     def refit(self, data: Any, checkpoint: Checkpoint = NOWHERE) -> None:
-        if isinstance(data, Pieces):
-            # Beside all events those kept to choose by are few.
-            if data.n > MOST_AT_HAND:
-                return
-            data = data.some(MOST_AT_HAND, self._seed())
-        super().refit(data, checkpoint)
+        # Where all events were read, those kept to choose by tell little more.
+        if (data.n if isinstance(data, Pieces) else len(data)) <= MOST_AT_HAND:
+            super().refit(data.some(MOST_AT_HAND, 0) if isinstance(data, Pieces) else data, checkpoint)
 
     def _fit_space(self, train: Any) -> StateSpace | PixelSpace:
         if isinstance(train, Images):
