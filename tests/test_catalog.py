@@ -26,6 +26,7 @@ def test_families_stand_from_the_box_to_the_stack():
         "gaussian_mixture",
         "latent_class",
         "kernel_density",
+        "mixed_kernel_density",
         "spline_flow",
         "autoregressive",
         "stack",

@@ -25,7 +25,8 @@ FAMILIES, OF_TABLES, OF_IMAGES, WITHOUT_LIKELIHOOD, CONDITIONALS = (
 and of images, those that have no likelihood, and conditional densities."""
 
 USUAL = [name for name, cls in FAMILIES.items() if cls not in landmass._ON_REQUEST]
-"""The densities of rows that a ladder has unless others are asked for."""
+USUAL_OF_TABLES = [name for name, cls in OF_TABLES.items() if cls not in landmass._ON_REQUEST_OF_TABLES]
+"""The densities of rows, and of tables, that a ladder has unless others are asked for."""
 
 _ALL = {**FAMILIES, **OF_TABLES, **OF_IMAGES, **WITHOUT_LIKELIHOOD, **CONDITIONALS}
 

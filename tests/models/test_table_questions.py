@@ -12,7 +12,7 @@ from landmass import DataError, Dataset, Schema, SettingError
 from tests.models.table_cases import COUNTED, FALSE_ALARM, MEASURED, chi_square, counted, every, measured
 
 # Those whose answers are exact, and those of particles.
-ANSWERING = ["independent", "latent_class"]
+ANSWERING = ["independent", "latent_class", "mixed_kernel_density"]
 BY_PARTICLES = ["autoregressive"]
 
 

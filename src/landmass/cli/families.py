@@ -14,6 +14,7 @@ from landmass.catalog import (
     OF_IMAGES,
     OF_TABLES,
     USUAL,
+    USUAL_OF_TABLES,
     WITHOUT_LIKELIHOOD,
     family,
     name_of,
@@ -34,7 +35,11 @@ def list_families() -> None:
         of_rows,
         named,
     )
-    _print("Of rows of any columns, words and empty cells among them (`landmass fit TABLE`):", of_tables)
+    _print(
+        "Of rows of any columns, words and empty cells among them (`landmass fit TABLE`):",
+        of_tables,
+        [name for name in of_tables if name not in USUAL_OF_TABLES],
+    )
     _print(
         f"Of images, beside {', '.join(both)} (`landmass fit PICTURES --families A,B`):",
         [name for name in OF_IMAGES if name not in FAMILIES],

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import typer
 
-from landmass.catalog import CONDITIONALS, FAMILIES, OF_IMAGES, OF_TABLES, family
+from landmass.catalog import CONDITIONALS, FAMILIES, OF_IMAGES, OF_TABLES, USUAL_OF_TABLES, family
 from landmass.cli.console import tell
 from landmass.cli.folder import RunFolder, begun, how_to_go_on
 from landmass.cli.interrupt import INTERRUPTED, at_interrupt
@@ -72,7 +72,7 @@ def fit(order: Order, *, as_json: bool = False, with_report: bool = True, remark
     data, source = read_events(asked)
     data.check_fit()
     if rungs is None and asked.find:
-        kind = ",".join(OF_TABLES) if isinstance(data, Dataset) and not data.schema.plain else None
+        kind = ",".join(USUAL_OF_TABLES) if isinstance(data, Dataset) and not data.schema.plain else None
         order = replace(order, families=kind)
         rungs = estimators(order.families, order.settings)
     held_out = (

@@ -21,6 +21,9 @@ MOST_WEIGHT = 1e30
 AT_A_TIME = 65_536
 """Events that statistics are added up of at a time."""
 
+BY_CHANCE = 1e-6
+"""Rows of which fewer are expected if columns were independent are alike because they are copies, not by chance."""
+
 Weighted = tuple[HostEvents, Float[np.ndarray, " events"]]
 """Events with their weights."""
 
@@ -135,10 +138,26 @@ class Dataset:
         return replace(self, X=self.X[kept], weight=weight[kept])
 
     def copies(self) -> Copies:
-        """For each event the number of the distinct one it is a copy of."""
+        """For each event the number of the distinct one it is a copy of.
+
+        Rows of counted cells alone, of which many are alike by chance, are no copies of each other.
+        """
         # No two NaN are one, and infinity stands nowhere else.
         X = np.where(np.isnan(self.X), np.inf, self.X) if self.incomplete else self.X
-        return np.unique(X, axis=0, return_inverse=True)[1].ravel()
+        copy = np.unique(X, axis=0, return_inverse=True)[1].ravel()
+        alike = np.flatnonzero(self._log_chances(X) >= np.log(BY_CHANCE))
+        copy[alike] = len(self) + np.arange(len(alike))
+        return np.unique(copy, return_inverse=True)[1].ravel() if len(alike) else copy
+
+    def _log_chances(self, X: HostEvents) -> Float[np.ndarray, " events"]:
+        """How many rows like each would be expected if columns were independent, in log; none with a measured cell."""
+        found = np.full(len(X), np.log(max(len(X), 1)))
+        for column, values in zip(self.schema.columns, X.T, strict=True):
+            if isinstance(column, Continuous):
+                found[~(np.isinf(values) | np.isin(values, column.atoms))] = -np.inf
+            _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+            found += np.log(count / len(X))[place.ravel()]
+        return found
 
     @property
     def unit(self) -> str:

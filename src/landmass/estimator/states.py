@@ -36,15 +36,11 @@ MOST_AT_HAND = 100_000
 class StatesEstimator(SelectingEstimator, ABC):
     """A density of rows of any columns, by how their states go together.
 
-    Of more than 100,000 rows it learns from as many random ones first, by which all is chosen, and then reads all of
-    them once.
-
     Args:
         cells: how many cells each column of numbers is cut into; None takes two times the cube root of the events'
             number, from 8 to 96, and fewer of many columns.
     """
 
-    _reads_pieces: ClassVar[bool] = True
     _takes: ClassVar[frozenset[EventKind]] = frozenset({"row", "table"})
 
     cells: int | None = None
@@ -62,6 +58,30 @@ class StatesEstimator(SelectingEstimator, ABC):
     def check_settings(self) -> None:
         super().check_settings()
         require(self, "cells", self.cells is None or 2 <= self.cells <= 1000, "None or from 2 to 1000")
+
+    def _fit_space(self, train: Any) -> StateSpace | PixelSpace:
+        if isinstance(train, Images):
+            return PixelSpace(train.schema)
+        return StateSpace.fit(train.schema, train.blocks(), self.cells)
+
+    def _draw(self, n: int, random_state: np.random.RandomState) -> HostEvents:
+        drawn = draw(self.model_, n, random_state)
+        if isinstance(self.space_, PixelSpace):
+            return self.space_.inverse(drawn)
+        return self.space_.inverse(drawn, random_state)
+
+    def _read(self, X: Any) -> Dataset | Images:
+        return read_any(X, find=True) if "image" in self._takes else read(X, find=True)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class LongEstimator(StatesEstimator, ABC):
+    """Mixed in where rows may be very many, in memory or in pieces.
+
+    Of more than 100,000 rows so many random ones cut the columns and choose the settings; then all are read once.
+    """
+
+    _reads_pieces: ClassVar[bool] = True
 
     @abstractmethod
     def _once(self, z: Coordinates) -> Learner:
@@ -87,20 +107,6 @@ class StatesEstimator(SelectingEstimator, ABC):
         # Where all events were read, those kept to choose by tell little more.
         if (data.n if isinstance(data, Pieces) else len(data)) <= MOST_AT_HAND:
             super().refit(data.some(MOST_AT_HAND, 0) if isinstance(data, Pieces) else data, checkpoint)
-
-    def _fit_space(self, train: Any) -> StateSpace | PixelSpace:
-        if isinstance(train, Images):
-            return PixelSpace(train.schema)
-        return StateSpace.fit(train.schema, train.blocks(), self.cells)
-
-    def _draw(self, n: int, random_state: np.random.RandomState) -> HostEvents:
-        drawn = draw(self.model_, n, random_state)
-        if isinstance(self.space_, PixelSpace):
-            return self.space_.inverse(drawn)
-        return self.space_.inverse(drawn, random_state)
-
-    def _read(self, X: Any) -> Dataset | Images:
-        return read_any(X, find=True) if "image" in self._takes else read(X, find=True)
 
 
 def counted(layout: Layout, z: Coordinates) -> Float[np.ndarray, " states"]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from landmass.catalog import CONDITIONALS, FAMILIES, OF_IMAGES, OF_TABLES, USUAL, family, name_of
+from landmass.catalog import CONDITIONALS, FAMILIES, OF_IMAGES, OF_TABLES, USUAL, USUAL_OF_TABLES, family, name_of
 from landmass.data.dataset import Dataset
 from landmass.data.examples import Examples, is_number
 from landmass.data.images import Images
@@ -53,7 +53,7 @@ def densities(wanted: Wanted, data: Dataset | Images, random_state: int) -> dict
     Raises:
         SettingError: one of them predicts, or there are none.
     """
-    usual = OF_IMAGES if isinstance(data, Images) else USUAL if data.schema.plain else OF_TABLES
+    usual = OF_IMAGES if isinstance(data, Images) else USUAL if data.schema.plain else USUAL_OF_TABLES
     rungs = _fresh(usual if wanted is None else wanted, random_state)
     found = {name: rung for name, rung in rungs.items() if not isinstance(rung, Stack)}
     for name, rung in found.items():

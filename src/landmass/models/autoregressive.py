@@ -23,7 +23,7 @@ from landmass.errors import DataError
 from landmass.estimator.base import require
 from landmass.estimator.gradient import MOST_STEPS, REFIT_RATE, GradientEstimator
 from landmass.estimator.questions import AnsweringEstimator, Codes
-from landmass.estimator.states import counted
+from landmass.estimator.states import LongEstimator, counted
 from landmass.nn.layers import coins
 from landmass.train.learner import Learner
 from landmass.train.rows import Batch, Coordinates
@@ -118,7 +118,7 @@ class MaskedStates(AbstractDensity):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class Autoregressive(AnsweringEstimator, GradientEstimator):
+class Autoregressive(LongEstimator, AnsweringEstimator, GradientEstimator):
     """Masked networks that tell each column given those before it; a mixture of members, each with an order of its own.
 
     Log-densities of rows are exact. What is asked of some columns given others is answered by particles, which are many

@@ -16,6 +16,7 @@ from landmass.data.states import StateSpace
 from landmass.estimator.base import require
 from landmass.estimator.density import EventKind, WeighsEvents
 from landmass.estimator.questions import AnsweringEstimator
+from landmass.estimator.states import LongEstimator
 from landmass.train.learner import Learner, Selection, closed_form, in_order
 from landmass.train.rows import Coordinates
 from landmass.types import Scalar
@@ -25,7 +26,7 @@ SMOOTHINGS = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class Independent(WeighsEvents, AnsweringEstimator):
+class Independent(WeighsEvents, LongEstimator, AnsweringEstimator):
     """The columns of a table, or the bytes of an image, as if none knew of the others: what every other must beat.
 
     Args:

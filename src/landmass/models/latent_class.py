@@ -17,7 +17,7 @@ from landmass.core.states import Layout, StateMixture, uniform
 from landmass.estimator.base import require
 from landmass.estimator.density import WeighsEvents
 from landmass.estimator.questions import AnsweringEstimator
-from landmass.estimator.states import counted
+from landmass.estimator.states import LongEstimator, counted
 from landmass.train.learner import Learner, Selection, expectation_maximisation, in_order
 from landmass.train.rows import Coordinates
 from landmass.types import Key, Scalar
@@ -57,7 +57,7 @@ class Expected(NamedTuple):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class LatentClass(WeighsEvents, AnsweringEstimator):
+class LatentClass(WeighsEvents, LongEstimator, AnsweringEstimator):
     """Mixture of classes whose columns are independent; its size is chosen on validation.
 
     Any column may be asked about given any others, exactly: what is not known is summed out.
