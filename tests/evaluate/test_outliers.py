@@ -296,6 +296,14 @@ def test_copies_of_an_event_stay_on_one_side():
     assert (np.unique(kept, axis=0, return_counts=True)[1] == 5).all()
 
 
+def test_row_of_a_table_that_comes_often_is_known_on_both_sides():
+    table = pd.DataFrame({"kind": ["a"] * 150 + ["b"] * 30 + ["c"] * 20})
+    detector = OutlierDetector(Independent(smoothing=1.0), random_state=0).fit(table)
+    found = np.exp(detector.score_samples(pd.DataFrame({"kind": ["a", "b", "c"]})))
+    assert found == pytest.approx([0.75, 0.15, 0.1], abs=0.06)
+    assert set(detector.calibration_.X[:, 0]) == {0.0, 1.0, 2.0}
+
+
 def test_density_is_left_as_it_is_by_fit_and_taken_as_it_is_by_calibrate():
     events, density = TRUTH.rvs(200, random_state=0), Gaussian()
     OutlierDetector(density).fit(events)

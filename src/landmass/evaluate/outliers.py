@@ -12,7 +12,8 @@ from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from landmass.data.batches import held_back
+from landmass.data.batches import held_back, split_rows
+from landmass.data.dataset import Dataset
 from landmass.data.pieces import Pieces
 from landmass.errors import DataError, SettingError
 from landmass.estimator.base import require
@@ -49,7 +50,8 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         by: what events are ranked by: their density, or the least of their cells' tails, as `cell_tails` tells them.
         false_alarms: share of usual events that may be called outliers. With n events kept aside no tail probability is
             below 1 / (n + 1), and at a smaller share nothing is called an outlier.
-        calibration_fraction: share of the events that `fit` keeps aside; copies of an event stay on one side.
+        calibration_fraction: share of the events that `fit` keeps aside; copies of an event stay on one side, but for
+            rows of tables, of which many may be alike.
         random_state: seed of the choice, and of the density if it has none of its own.
 
     Attributes:
@@ -96,7 +98,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
             density.set_params(random_state=seed)
         data = X if isinstance(X, Pieces) else density._read(X)
         data.check_fit()
-        train, rest = held_back(data, seed, self.calibration_fraction)
+        train, rest = _parted(data, seed, self.calibration_fraction)
         self._rank(density.fit(train), rest)
         return self
 
@@ -271,3 +273,12 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
     def _at_most(self, scores: LogDensities) -> Chances:
         """The share of events kept aside, and of the event itself, that are no likelier."""
         return (1.0 + np.searchsorted(self.ranked_, scores, side="right")) / (len(self.ranked_) + 1.0)
+
+
+def _parted(data: Any, seed: int, share: float) -> tuple[Any, Any]:
+    """Events to learn from, and a share of them that is kept aside."""
+    if isinstance(data, Dataset) and not data.schema.plain:
+        # All rows of a frequent kind on one side would leave it unknown on the other.
+        rows = split_rows(np.arange(len(data)), seed, share, 0.0)
+        return data.take(rows.train), data.take(rows.validation)
+    return held_back(data, seed, share)
