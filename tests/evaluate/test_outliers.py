@@ -21,7 +21,7 @@ from landmass import (
 )
 from landmass.data.dataset import Dataset
 from landmass.evaluate.cells import in_words
-from tests.models.table_cases import COUNTED, counted, every
+from tests.models.table_cases import COUNTED, counted, every, measured
 
 FALSE_ALARM = 1e-6
 COVARIANCE = np.array([[1.0, 0.95, 0.0], [0.95, 1.0, 0.0], [0.0, 0.0, 4.0]])
@@ -248,6 +248,19 @@ def test_planted_row_comes_first_with_the_planted_column_as_its_reason():
     assert detector.contributions(asked[100:])[0].argmin() in (0, 1)
 
 
+@pytest.mark.parametrize("of_stack", [False, True])
+def test_impossible_cell_of_a_table_has_no_tail(of_stack):
+    rows, beyond = measured(300), measured(4)
+    model = LatentClass(n_components=2, random_state=0)
+    model = (Stack(estimators={"one": model, "two": Independent(smoothing=1.0)}) if of_stack else model).fit(rows)
+    beyond.X[:, 2] = 5.0
+    assert (model.score_samples(beyond) == -np.inf).all()
+    assert (model.score_cells(beyond)[:, 2] == -np.inf).all() and np.isnan(model.score_cells(beyond)[:, :2]).all()
+    assert (model.cell_tails(beyond)[:, 2] == 0.0).all()
+    by_cells = OutlierDetector(model, by="cells").calibrate(measured(50, seed=1))
+    assert (by_cells.predict(beyond) == -1).all()
+
+
 def test_row_that_piles_hide_comes_first_by_its_cells():
     rng = np.random.default_rng(0)
     kind = rng.random(900) < 0.5
@@ -302,6 +315,13 @@ def test_row_of_a_table_that_comes_often_is_known_on_both_sides():
     found = np.exp(detector.score_samples(pd.DataFrame({"kind": ["a", "b", "c"]})))
     assert found == pytest.approx([0.75, 0.15, 0.1], abs=0.06)
     assert set(detector.calibration_.X[:, 0]) == {0.0, 1.0, 2.0}
+
+
+def test_events_may_come_in_pieces():
+    pieces = landmass.pieces([TRUTH.rvs(300, random_state=seed) for seed in range(3)])
+    detector = OutlierDetector(Gaussian(), random_state=0).fit(pieces)
+    assert 120 < len(detector.ranked_) < 240
+    np.testing.assert_array_equal(detector.predict([[1.0, 2.0, 3.0], [9.0, -9.0, 3.0]]), [1, -1])
 
 
 def test_density_is_left_as_it_is_by_fit_and_taken_as_it_is_by_calibrate():

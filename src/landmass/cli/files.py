@@ -152,4 +152,5 @@ def _escaped(column: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         return column
-    return compute.replace_substring_regex(column.cast(kind), rf"\A([{re.escape(FORMULA)}])", r"'\1")
+    options = compute.ReplaceSubstringOptions(rf"\A([{re.escape(FORMULA)}])", r"'\1")
+    return compute.call_function("replace_substring_regex", [column.cast(kind)], options)

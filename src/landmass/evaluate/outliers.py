@@ -2,7 +2,6 @@
 
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
-from numbers import Real
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -134,9 +133,10 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         check_is_fitted(self)
         if self.by == "density":
             return self.density_.score_samples(X)
-        # Cells of which nothing can be told, as others are impossible, say nothing.
+        # A cell that is not told says nothing; where none is, the whole row is impossible.
+        least = np.nan_to_num(self.density_.cell_tails(X), nan=np.inf).min(1)
         with np.errstate(divide="ignore"):
-            return np.log(np.nan_to_num(self.density_.cell_tails(X), nan=0.0).min(1))
+            return np.log(np.where(np.isinf(least), 0.0, least))
 
     def decision_function(self, X: Any) -> LogDensities:
         """How far each event's score lies above the least that is no outlier's: below zero for outliers.
@@ -222,8 +222,8 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
             SettingError: the likelihood is not exact.
         """
         check_is_fitted(self)
-        events, columns = self.density_._read_again(X), self.density_.data_.schema.columns
-        found = []
+        events: Any = self.density_._read_again(X)
+        columns, found = self.density_.data_.schema.columns, []
         for row, tails in enumerate(np.nan_to_num(self.density_.cell_tails(events), nan=1.0)):
             place = int(tails.argmin())
             if tails[place] > ODD:
@@ -251,7 +251,9 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         require(self, "by", self.by in ("density", "cells"), "'density' or 'cells'")
         for name in ("false_alarms", "calibration_fraction"):
             share = getattr(self, name)
-            require(self, name, isinstance(share, Real) and 0.0 < share < 1.0, "a number between 0 and 1")
+            require(
+                self, name, isinstance(share, float | np.floating) and 0.0 < share < 1.0, "a number between 0 and 1"
+            )
         if not (isinstance(self.density, DensityEstimator) and self.density._is_density):
             raise SettingError(
                 "OutlierDetector needs a density with a likelihood, such as landmass.GaussianMixture(), "
@@ -260,7 +262,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
 
     def _rank(self, density: DensityEstimator, events: Any) -> None:
         """Keep a fitted density, and the ranks of events that it has not learned from."""
-        if getattr(events, "weight", None) is not None:
+        if isinstance(events, Dataset) and events.weight is not None and (events.weight != 1.0).any():
             raise DataError("events to calibrate on count once each, and these have weights; give copies instead")
         vars(self).pop("usual_", None)
         self.density_, self.calibration_, self.n_features_in_ = density, events, density.n_features_in_

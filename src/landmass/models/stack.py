@@ -141,7 +141,8 @@ class Stack(DensityEstimator):
         weights = np.log(self.weights_[self.weights_ > 0.0])[:, None, None]
         rest = np.stack([part.log_rest for part in each]) + weights
         log_rest = np.asarray(logsumexp(rest, axis=0))
-        return Cells(log_rest, (np.exp(rest - log_rest) * np.stack([part.tails for part in each])).sum(0))
+        with np.errstate(invalid="ignore"):
+            return Cells(log_rest, (np.exp(rest - log_rest) * np.stack([part.tails for part in each])).sum(0))
 
     def _used(self) -> list[DensityEstimator]:
         """The parts with weight."""
