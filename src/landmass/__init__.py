@@ -55,6 +55,7 @@ _EXPORTS = {
     **_OF_IMAGES,
     **_WITHOUT_LIKELIHOOD,
     **_CONDITIONALS,
+    "OutlierDetector": "landmass.evaluate.outliers",
     "Ladder": "landmass.ladder",
     "load": "landmass.ladder",
     "read": "landmass.data.door",

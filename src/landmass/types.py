@@ -9,6 +9,7 @@ from jaxtyping import Key as KeyArray
 __all__ = [
     "Array",
     "Bool",
+    "CellScores",
     "Copies",
     "Event",
     "Float",
@@ -39,6 +40,9 @@ HostEvents = Float[np.ndarray, "events columns"] | UInt8[np.ndarray, "events hei
 
 LogDensities = Float[np.ndarray, " events"]
 """Log-densities in nats, float64, on the host."""
+
+CellScores = Float[np.ndarray, "events columns"]
+"""Log-probabilities, or log-densities, of events' cells, in nats, float64, on the host."""
 
 Precision = type[np.float32] | type[np.float64]
 """Of numbers: single on the device; on the host double is to be had."""

@@ -14,21 +14,29 @@ from landmass.cli.console import suggest, write_out
 from landmass.cli.events import events_for, tell_if_known
 from landmass.cli.files import SHEETS, TABLES, as_csv, check_events_file, check_file, write_events, write_table
 from landmass.cli.fit import make_report, print_ledger
-from landmass.cli.folder import check_run, load_run
+from landmass.cli.folder import check_run, load_run, recall
 from landmass.cli.shards import score_in_shards
-from landmass.cli.sources import Source, Sources
+from landmass.cli.sources import Source
 from landmass.data.examples import Examples
 from landmass.data.images import Images
-from landmass.errors import LandmassError, SettingError, StoreError
+from landmass.errors import SettingError, StoreError
 from landmass.estimator.density import DensityEstimator
 from landmass.evaluate.ledger import BITS_MARKS, MARKS, mean_and_error
 from landmass.ladder import Ladder
-from landmass.store import read_json
 from landmass.text import title
 from landmass.train.progress import histories
 
 
-def score(run: Path, source: Source, rung: str | None, *, rows: bool, out: Path | None, as_json: bool) -> None:
+def score(
+    run: Path,
+    source: Source,
+    rung: str | None,
+    *,
+    rows: bool,
+    out: Path | None,
+    as_json: bool,
+    escape: bool = False,
+) -> None:
     """Print the mean log-density of events, or write each event's own.
 
     Args:
@@ -38,11 +46,10 @@ def score(run: Path, source: Source, rung: str | None, *, rows: bool, out: Path 
         rows: print each event's log-density instead of the mean.
         out: file for each event's log-density; a name without an ending is a folder, for more rows than memory holds.
         as_json: print the mean as JSON.
+        escape: escape formulas in CSV.
     """
-    if rows and as_json:
-        raise SettingError("--rows prints CSV and --json one document: choose one of them")
     in_shards = out is not None and not out.suffix
-    check_file(None if in_shards else out)
+    check_ways(rows, as_json, None if in_shards else out, escape)
     name, model = rung_of(load_run(run), rung)
     if model.likelihood_ == "none":
         raise SettingError(f"{name} has no likelihood to score events by; `landmass encode` and `decode` ask it")
@@ -56,9 +63,9 @@ def score(run: Path, source: Source, rung: str | None, *, rows: bool, out: Path 
     scores = model.log_prob(events) if isinstance(events, Examples) else model.score_samples(events)
     table = pa.table({"log_density": scores})
     if out is not None:
-        write_table(table, out)
+        write_table(table, out, escape=escape)
     if rows:
-        write_out(as_csv(table))
+        write_out(as_csv(table, escape=escape))
         return
     zeros = int(np.isneginf(scores).sum())
     nats, error = (None, None) if zeros else mean_and_error(scores)
@@ -85,7 +92,21 @@ def score(run: Path, source: Source, rung: str | None, *, rows: bool, out: Path 
     typer.echo(f"{mean} nats an event{bits}: {title(name)}, {len(scores):,} events")
 
 
-def sample(run: Path, n: int, seed: int, rung: str | None, out: Path | None) -> None:
+def check_ways(rows: bool, as_json: bool, out: Path | None, escape: bool) -> None:
+    """Refuse two ways to print at once, and a file that cannot be written.
+
+    Args:
+        rows: print CSV.
+        as_json: print JSON.
+        out: the file.
+        escape: escape formulas in CSV.
+    """
+    if rows and as_json:
+        raise SettingError("--rows prints CSV and --json one document: choose one of them")
+    check_file(out, escape=escape)
+
+
+def sample(run: Path, n: int, seed: int, rung: str | None, out: Path | None, *, escape: bool = False) -> None:
     """Draw events to stdout or into a file.
 
     Args:
@@ -94,13 +115,14 @@ def sample(run: Path, n: int, seed: int, rung: str | None, out: Path | None) -> 
         seed: seed of the draw.
         rung: the rung to ask; None asks the stack.
         out: the file.
+        escape: escape formulas in CSV.
     """
-    check_file(out, (*TABLES, *SHEETS))
+    check_file(out, (*TABLES, *SHEETS), escape=escape)
     name, model = rung_of(load_run(run), rung)
     if not isinstance(model, DensityEstimator):
         raise SettingError(f"{name} is a predictor and has no events to draw; `landmass predict` asks it for answers")
     check_events_file(out, of_images=model.data_.schema.image is not None)
-    write_events(model.sample(n, random_state=seed), out)
+    write_events(model.sample(n, random_state=seed), out, escape=escape)
 
 
 def report(run: Path, *, as_json: bool) -> int:
@@ -120,7 +142,13 @@ def report(run: Path, *, as_json: bool) -> int:
     print_ledger(ladder, as_json)
     page = run / "report.html"
     if not page.exists():
-        _recall(ladder, run)
+        undone = "has no report, and none can be made"
+        recall(ladder, run, undone)
+        if getattr(ladder.train_, "incomplete", False):
+            raise StoreError(f"{run} {undone}: its figures would be of complete rows")
+        for name, history in histories(run).items():
+            if name in ladder.rungs_:
+                ladder.rungs_[name].history_ = history
         if make_report(ladder, run) is None:
             return 1
     typer.echo(f"Report: {page}", err=as_json)
@@ -143,21 +171,3 @@ def rung_of(model: Any, wanted: str | None) -> tuple[str, Any]:
     if name not in rungs:
         raise SettingError(f"the run has no rung {name!r}{suggest(name, rungs)} (it has: {', '.join(rungs)})")
     return name, rungs[name]
-
-
-def _recall(ladder: Ladder, run: Path) -> None:
-    """Give a ladder read from its folder its events and histories back, for a report."""
-    if not (run / "source.json").exists():
-        raise StoreError(f"{run} has no report, and none can be made: it was saved from Python, without its events")
-    sources = read_json(run / "source.json", Sources)
-    if sources.from_stdin:
-        raise StoreError(f"{run} has no report, and none can be made: its data came from standard input")
-    try:
-        ladder.recall(*sources.read())
-    except LandmassError as error:
-        raise StoreError(f"{run} has no report, and none can be made: {error}") from error
-    if getattr(ladder.train_, "incomplete", False):
-        raise StoreError(f"{run} has no report, and none can be made: its figures would be of complete rows")
-    for name, history in histories(run).items():
-        if name in ladder.rungs_:
-            ladder.rungs_[name].history_ = history

@@ -1,6 +1,7 @@
 """Commands that ask a run something, or draw from it."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -9,6 +10,7 @@ from landmass.cli.options import (
     AnyFile,
     Binary,
     Count,
+    EscapeFormulas,
     File,
     FreshSeed,
     Json,
@@ -21,6 +23,7 @@ from landmass.cli.options import (
     at_least,
     examples,
 )
+from landmass.errors import SettingError
 
 app = typer.Typer()
 
@@ -29,33 +32,63 @@ app = typer.Typer()
     short_help="How likely are events under a fitted run?",
     help=examples(
         "Print the mean log-density of the events of SOURCE under a run, in nats, with its standard error; or each "
-        "event's own; into a folder shard by shard, for more rows than memory holds: what was stopped goes on when "
-        "called again. Events of a built-in data set are drawn afresh, where there are others than those learned from.",
+        "event's own. A table is read as the run has declared or found its columns. Events of a built-in data set are "
+        "drawn afresh, where there are others than those learned from. Into a folder, scores of more rows than memory "
+        "holds go shard by shard; what was stopped goes on when called again. With --anomalies, print the strangest "
+        "events, how rarely usual ones are so strange (by their rank among events that the run kept back), and which "
+        "cell is to blame; docs/anomalies.md says why a low density alone means little.",
         "landmass score runs/table-1 new.csv",
         "landmass score runs/table-1 new.csv --rows | sort -g | head",
         "landmass score runs/table-1 new.csv --rung kernel_density --out scores.parquet",
         "landmass score runs/table-1 large.parquet --out scores",
+        "landmass score runs/table-1 new.csv --anomalies --by cells",
+        "landmass score runs/table-1 new.csv --anomalies --false-alarms 0.001 --out strange.csv",
     ),
 )
 def score(
     run: Run,
     source: Source,
     rung: RungName = None,
-    rows: Annotated[bool, typer.Option("--rows", help="Print each event's log-density, as CSV.")] = False,
+    rows: Annotated[bool, typer.Option("--rows", help="Print all events, as CSV.")] = False,
     out: Scores = None,
     n: Count = None,
     seed: FreshSeed = None,
     binary: Binary = None,
+    anomalies: Annotated[bool, typer.Option("--anomalies", help="Tell which events are strange, and why.")] = False,
+    by: Annotated[
+        Literal["density", "cells"] | None,
+        typer.Option(help="What anomalies are ranked by: density, or the cell least likely  [default: density]"),
+    ] = None,
+    false_alarms: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", help="Of usual events that may be called outliers  [default: 0.05]"),
+    ] = None,
+    held_out: Annotated[
+        str | None,
+        typer.Option(metavar="SOURCE2", help="Events to rank among  [default: those that the run kept back]"),
+    ] = None,
     as_json: Json = False,
+    escape_formulas: EscapeFormulas = False,
 ) -> None:
     """Score events."""
+    if not anomalies and (by, false_alarms, held_out) != (None, None, None):
+        raise SettingError("--by, --false-alarms and --held-out are for --anomalies; leave them out, or ask for these")
     from landmass.cli.environment import prepare
 
     prepare()
-    from landmass.cli.ask import score
     from landmass.cli.events import asked
 
-    score(run, asked(source, n, seed, binary), rung, rows=rows, out=out, as_json=as_json)
+    wanted = asked(source, n, seed, binary)
+    ways: dict[str, Any] = {"rows": rows, "out": out, "as_json": as_json, "escape": escape_formulas}
+    if anomalies:
+        from landmass.cli.anomalies import anomalies as tell_anomalies
+
+        level = 0.05 if false_alarms is None else false_alarms
+        tell_anomalies(run, wanted, rung, by=by or "density", false_alarms=level, held_out=held_out, **ways)
+        return
+    from landmass.cli.ask import score
+
+    score(run, wanted, rung, **ways)
 
 
 @app.command(
@@ -68,14 +101,16 @@ def score(
         "landmass predict runs/table-1 new.csv --out answers.parquet",
     ),
 )
-def predict(run: Run, source: Source, rung: Predictor = None, out: File = None) -> None:
+def predict(
+    run: Run, source: Source, rung: Predictor = None, out: File = None, escape_formulas: EscapeFormulas = False
+) -> None:
     """Predict answers."""
     from landmass.cli.environment import prepare
 
     prepare()
     from landmass.cli.predict import predict
 
-    predict(run, source, rung, out)
+    predict(run, source, rung, out, escape=escape_formulas)
 
 
 @app.command(
@@ -114,6 +149,7 @@ def sample(
     seed: Seed = 0,
     rung: RungName = None,
     out: AnyFile = None,
+    escape_formulas: EscapeFormulas = False,
 ) -> None:
     """Draw events."""
     from landmass.cli.environment import prepare
@@ -121,7 +157,7 @@ def sample(
     prepare()
     from landmass.cli.ask import sample
 
-    sample(run, n, seed, rung, out)
+    sample(run, n, seed, rung, out, escape=escape_formulas)
 
 
 @app.command(
@@ -140,6 +176,7 @@ def conditional(
     seed: Seed = 0,
     rung: RungName = None,
     out: File = None,
+    escape_formulas: EscapeFormulas = False,
 ) -> None:
     """Draw rows given something."""
     from landmass.cli.environment import prepare
@@ -147,7 +184,7 @@ def conditional(
     prepare()
     from landmass.cli.questions import conditional
 
-    conditional(run, given, n, seed, rung, out)
+    conditional(run, given, n, seed, rung, out, escape=escape_formulas)
 
 
 @app.command(
@@ -168,6 +205,7 @@ def impute(
     seed: Seed = 0,
     rung: RungName = None,
     out: File = None,
+    escape_formulas: EscapeFormulas = False,
 ) -> None:
     """Fill empty cells."""
     from landmass.cli.environment import prepare
@@ -175,7 +213,7 @@ def impute(
     prepare()
     from landmass.cli.questions import impute
 
-    impute(run, source, draws, seed, rung, out)
+    impute(run, source, draws, seed, rung, out, escape=escape_formulas)
 
 
 @app.command(
@@ -194,3 +232,27 @@ def report(run: Run, as_json: Json = False) -> int:
     from landmass.cli.ask import report
 
     return report(run, as_json=as_json)
+
+
+@app.command(
+    short_help="Which of two runs is better, and by how much?",
+    help=examples(
+        "Print the rungs of two runs side by side, with the differences of their scores and standard errors. Where "
+        "both were held against the same events, differences are paired, event by event, which tells much smaller "
+        "ones. Runs of other columns are refused.",
+        "landmass compare runs/table-1 runs/table-2",
+        "landmass compare runs/table-1 runs/table-2 --json",
+    ),
+)
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
+    second: Annotated[Path, typer.Argument(metavar="RUN2", help="Folder of another run.")],
+    as_json: Json = False,
+) -> None:
+    """Compare runs."""
+    from landmass.cli.environment import prepare
+
+    prepare()
+    from landmass.cli.compare import compare
+
+    compare((first, second), as_json=as_json)

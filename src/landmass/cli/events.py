@@ -87,7 +87,7 @@ def _images(run: Path, image: Image, source: Source) -> Images:
     if source.n is not None and source.source not in DRAWN:
         raise SettingError(f"--n counts images of a built-in data set ({', '.join(DRAWN)}); {source.source} is none")
     images = read_like(source.source, image.shape, n=source.n, seed=source.seed)
-    folder = _with_source(run)
+    folder = with_source(run)
     how = source.binary or (folder and read_json(folder / "source.json", Sources).binary)
     if image.levels != 2 or how is None:
         return images
@@ -98,7 +98,7 @@ def _images(run: Path, image: Image, source: Source) -> Images:
 
 def tell_if_known(run: Path, source: str, events: Dataset | Images | Examples) -> None:
     """Say that a run has learned from events, if it was fitted to just these, or to a finite set that they are of."""
-    folder = _with_source(run)
+    folder = with_source(run)
     if folder is None:
         return
     fitted = read_json(folder / "source.json", Sources)
@@ -110,7 +110,11 @@ def tell_if_known(run: Path, source: str, events: Dataset | Images | Examples) -
         )
 
 
-def _with_source(run: Path) -> Path | None:
-    """The folder that remembers what a run, or a rung's run, was fitted to; None if it was saved from Python."""
+def with_source(run: Path) -> Path | None:
+    """The folder that remembers what a run, or a rung's run, was fitted to; None if it was saved from Python.
+
+    Args:
+        run: the run's folder, or the rung's.
+    """
     # A rung stands two folders below its run.
     return next((each for each in (run, run.parent.parent) if (each / "source.json").exists()), None)

@@ -11,7 +11,7 @@ from typing import Self
 
 from landmass.cli.console import suggest
 from landmass.cli.sources import Sources
-from landmass.errors import StoreError
+from landmass.errors import LandmassError, StoreError
 from landmass.estimator.base import Estimator
 from landmass.ladder import Ladder, load
 from landmass.store import new_folder, read_json, write_json
@@ -110,6 +110,28 @@ def load_run(path: Path) -> Ladder | Estimator:
     """
     check_run(path)
     return load(path)
+
+
+def recall(ladder: Ladder, path: Path, undone: str) -> None:
+    """Give a ladder read from its folder its events back.
+
+    Args:
+        ladder: as it was read.
+        path: its folder.
+        undone: what cannot be done without them, after the folder's name.
+
+    Raises:
+        StoreError: they cannot be had again; says why.
+    """
+    if not (path / "source.json").exists():
+        raise StoreError(f"{path} {undone}: it was saved from Python, without its events")
+    sources = read_json(path / "source.json", Sources)
+    if sources.from_stdin:
+        raise StoreError(f"{path} {undone}: its data came from standard input")
+    try:
+        ladder.recall(*sources.read())
+    except LandmassError as error:
+        raise StoreError(f"{path} {undone}: {error}") from error
 
 
 def check_run(path: Path) -> None:

@@ -74,6 +74,10 @@ AnyFile = Annotated[
     Path | None,
     typer.Option("--out", metavar="FILE", help="Write to FILE.csv or FILE.parquet, or pictures to FILE.png or .npz."),
 ]
+EscapeFormulas = Annotated[
+    bool,
+    typer.Option("--escape-formulas", help="In CSV, put ' before text that a spreadsheet would take for a formula."),
+]
 Folder = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Run folder to make  [default: next free]")]
 
 

@@ -20,7 +20,7 @@ from landmass.estimator.conditional import ConditionalEstimator
 QUANTILES = {"low": 0.05, "middle": 0.5, "high": 0.95}
 
 
-def predict(run: Path, source: str, rung: str | None, out: Path | None) -> None:
+def predict(run: Path, source: str, rung: str | None, out: Path | None, *, escape: bool = False) -> None:
     """Write a row for each event: what is predicted, and how surely.
 
     Args:
@@ -28,11 +28,12 @@ def predict(run: Path, source: str, rung: str | None, out: Path | None) -> None:
         source: the events.
         rung: the rung to ask; None asks the one that answers for the ladder.
         out: the file; None writes CSV to stdout.
+        escape: escape formulas in CSV.
 
     Raises:
         SettingError: the rung predicts nothing.
     """
-    check_file(out)
+    check_file(out, escape=escape)
     name, model = rung_of(load_run(run), rung)
     if not isinstance(model, ConditionalEstimator):
         raise SettingError(f"{name} is a density of events and predicts nothing; fit with --target for a predictor")
@@ -40,7 +41,7 @@ def predict(run: Path, source: str, rung: str | None, out: Path | None) -> None:
         tell(f"{name} answers: it is told nothing of an event, and says the same of all; --rung asks another rung")
     events = read_to_predict(source, model)
     files = {"file": pa.array(events.files)} if isinstance(events, Images) and events.files else {}
-    write_rows(pa.table({**files, **_columns(model, events)}), out)
+    write_rows(pa.table({**files, **_columns(model, events)}), out, escape=escape)
 
 
 def _columns(model: Any, events: Any) -> dict[str, pa.Array]:

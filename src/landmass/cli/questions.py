@@ -20,7 +20,9 @@ from landmass.ladder import Ladder
 from landmass.text import title
 
 
-def conditional(run: Path, given: Sequence[str], n: int, seed: int, rung: str | None, out: Path | None) -> None:
+def conditional(
+    run: Path, given: Sequence[str], n: int, seed: int, rung: str | None, out: Path | None, *, escape: bool = False
+) -> None:
     """Draw rows of which something is given, to stdout or into a file.
 
     Args:
@@ -30,15 +32,18 @@ def conditional(run: Path, given: Sequence[str], n: int, seed: int, rung: str | 
         seed: seed of the draw.
         rung: the rung to ask; None takes the best one that knows.
         out: the file.
+        escape: escape formulas in CSV.
     """
-    check_file(out)
+    check_file(out, escape=escape)
     name, model = _answering(run, rung)
     part = model.conditional(_given(model, given))
     tell(f"{title(name)}: what is given has log-probability {part.log_given:.3f} nats")
-    write_rows(part.sample(n, random_state=seed), out)
+    write_rows(part.sample(n, random_state=seed), out, escape=escape)
 
 
-def impute(run: Path, source: str, draws: int, seed: int, rung: str | None, out: Path | None) -> None:
+def impute(
+    run: Path, source: str, draws: int, seed: int, rung: str | None, out: Path | None, *, escape: bool = False
+) -> None:
     """Fill the empty cells of rows with draws, to stdout or into a file.
 
     Args:
@@ -48,8 +53,9 @@ def impute(run: Path, source: str, draws: int, seed: int, rung: str | None, out:
         seed: seed of the draws.
         rung: the rung to ask; None takes the best one that knows.
         out: the file.
+        escape: escape formulas in CSV.
     """
-    check_file(out)
+    check_file(out, escape=escape)
     check_there(source)
     name, model = _answering(run, rung)
     tables = model.impute(source, draws, random_state=seed)
@@ -57,7 +63,7 @@ def impute(run: Path, source: str, draws: int, seed: int, rung: str | None, out:
     if draws > 1:
         numbered = [table.append_column("draw", pa.array(np.full(len(table), i))) for i, table in enumerate(tables)]
         tables = [pa.concat_tables(numbered)]
-    write_rows(tables[0], out)
+    write_rows(tables[0], out, escape=escape)
 
 
 def _answering(run: Path, rung: str | None) -> tuple[str, AnsweringEstimator]:

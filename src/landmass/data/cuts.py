@@ -70,6 +70,22 @@ class Tail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.scale / self.shape * np.expm1(-self.shape * np.log1p(-share))
 
 
+class Levels(NamedTuple):
+    """How high the density of each state is at its highest place, and how steeply its mass falls with the height.
+
+    Args:
+        tops: log of the density, among the values of the state.
+        powers: the share of a state's values that are no likelier than a share `h` of the top is `h` to this power.
+    """
+
+    tops: Float[np.ndarray, " states"]
+    powers: Float[np.ndarray, " states"]
+
+
+# Of states whose values are all alike: none is less likely than the top.
+FLAT = 1e6
+
+
 class Cut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The states of one column: single values, then the cells of its line from low to high, then "missing".
 
@@ -147,6 +163,21 @@ class Cut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         stretch = (cell >= 0) & (cell < self.cells)
         values[stretch] = self._from_cells(cell[stretch], share[stretch])
         return values
+
+    def levels(self) -> Levels:
+        """How high each state is, and how its mass falls with the height."""
+        tops, powers = np.zeros(self.states), np.full(self.states, FLAT)
+        first = len(self.points) + bool(self.rare)
+        if self.rare:
+            # About right: how the rare levels share their state is not looked at.
+            tops[first - 1], powers[first - 1] = math.log(max(self.rare.values())), 1.0
+        if self.edges:
+            inner = first + (self.low is not None)
+            tops[inner : inner + len(self.edges) - 1] = -np.log(np.diff(self.edges))
+            for tail, state in ((self.low, first), (self.high, first + self.cells - 1)):
+                if tail is not None:
+                    tops[state], powers[state] = -math.log(tail.scale), 1.0 / (1.0 + tail.shape)
+        return Levels(tops, powers)
 
     def breakpoints(self) -> Float[np.ndarray, " edges"]:
         """Where the density may jump."""

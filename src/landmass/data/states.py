@@ -13,10 +13,10 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from landmass.core.states import Layout
-from landmass.data.cuts import Cut, cut
+from landmass.data.cuts import Cut, Levels, cut
 from landmass.data.dataset import Weighted
 from landmass.data.schema import Schema
-from landmass.types import HostEvents, LogDensities, Precision
+from landmass.types import CellScores, HostEvents, LogDensities, Precision
 
 # The fewest cells that a column is cut into, and the most.
 FEWEST_CELLS, MOST_CELLS = 8, 96
@@ -81,6 +81,11 @@ class StateSpace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         parts = [each.forward(values) for each, values in zip(self.cuts, X.T, strict=True)]
         return np.column_stack([states for states, _ in parts]), np.sum([inside for _, inside in parts], axis=0)
 
+    def cells(self, X: HostEvents) -> tuple[Codes, CellScores]:
+        """States of events, and how likely each cell is, in log, among those of its state."""
+        parts = [each.forward(values) for each, values in zip(self.cuts, X.T, strict=True)]
+        return np.column_stack([states for states, _ in parts]), np.column_stack([inside for _, inside in parts])
+
     def inverse(self, codes: Codes, random_state: np.random.RandomState) -> HostEvents:
         """A random event of each row of states.
 
@@ -91,6 +96,10 @@ class StateSpace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return np.column_stack(
             [each.inverse(states, random_state) for each, states in zip(self.cuts, codes.T, strict=True)]
         )
+
+    def levels(self) -> Levels:
+        """How high each state of all columns is at its highest place, and how its mass falls with the height."""
+        return Levels(*map(np.concatenate, zip(*(each.levels() for each in self.cuts), strict=True)))
 
     def breakpoints(self) -> list[Float[np.ndarray, " _"]]:
         """For each column, where the density may jump."""

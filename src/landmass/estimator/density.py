@@ -23,9 +23,14 @@ from landmass.data.read import read, read_as
 from landmass.data.schema import Schema, kind_of
 from landmass.errors import DataError, SettingError
 from landmass.estimator.base import Estimator
+from landmass.estimator.cells import Cells
+from landmass.estimator.integrals import integrate_along
 from landmass.train.checkpoint import NOWHERE, Checkpoint
 from landmass.train.progress import Listener, silent
-from landmass.types import HostEvents, LogDensities
+from landmass.types import CellScores, HostEvents, LogDensities
+
+# Draws that tell where the mass of a column lies, before it is integrated along.
+DRAWS = 1_000
 
 EventKind = Literal["row", "table", "image"]
 """What an event may be: a row of numbers whose density is per length, a row of anything, or an image."""
@@ -141,6 +146,63 @@ class DensityEstimator(DensityMixin, Estimator, ABC):
         """
         return float(np.mean(self.score_samples(X)))
 
+    @available_if(lambda estimator: estimator._is_density)
+    def score_cells(self, X: Any) -> CellScores:
+        """Log-density of each cell given all others of its row, in nats, in the column's unit.
+
+        Where columns are counted, all values of the cell are summed up; where they are measured, its density is
+        integrated along the column, to about a hundredth of a nat.
+
+        Args:
+            X: rows, in any form that `fit` takes.
+
+        Returns:
+            Shape (events, columns): -inf where the others leave no chance for what the cell holds, NaN where they are
+            impossible themselves, or the integral does not settle.
+
+        Raises:
+            DataError: the events are images, or cells of rows of numbers are missing.
+            SettingError: the likelihood is not exact.
+        """
+        events = self._rows_with_cells(X)
+        with np.errstate(invalid="ignore"):
+            return self._log_prob(events)[:, None] - self._cells(events).log_rest
+
+    @available_if(lambda estimator: estimator._is_density)
+    def cell_tails(self, X: Any) -> CellScores:
+        """How likely each cell is to hold, given all others of its row, a value no likelier than the one it holds.
+
+        Of a bell that is the chance to lie as far out, on either side. Unlike a density, it does not depend on units,
+        and cells of all kinds can be compared by it.
+
+        Args:
+            X: rows, in any form that `fit` takes.
+
+        Returns:
+            Shape (events, columns), from 0 to 1; NaN where the others are impossible themselves, or the integral does
+            not settle.
+
+        Raises:
+            DataError: the events are images, or cells of rows of numbers are missing.
+            SettingError: the likelihood is not exact.
+        """
+        return self._cells(self._rows_with_cells(X)).tails
+
+    def pointwise_information(self, X: Any, column: str) -> Float[np.ndarray, "events columns"] | None:
+        """How much likelier each other cell makes that of a column, in nats: log p(a, b) - log p(a) - log p(b).
+
+        Args:
+            X: rows, in any form that `fit` takes.
+            column: its name.
+
+        Returns:
+            Shape (events, columns), zero for the column itself; None of a density of which columns cannot be summed
+            out exactly.
+
+        Source: Fano 1961.
+        """
+        return None
+
     def sample(self, n_samples: int = 1, *, random_state: int | np.random.RandomState | None = None) -> Any:
         """Draw events.
 
@@ -172,6 +234,32 @@ class DensityEstimator(DensityMixin, Estimator, ABC):
     @abstractmethod
     def _draw(self, n: int, random_state: np.random.RandomState) -> HostEvents:
         """Draw events as an array."""
+
+    def _rows_with_cells(self, X: Any) -> HostEvents:
+        """Rows of which each cell can be told."""
+        check_is_fitted(self)
+        name, image = type(self).__name__, self.data_.schema.image
+        if image is not None:
+            raise DataError(f"{name} was fitted to images, whose numbers are not told apart; cells are those of rows")
+        if self.likelihood_ != "exact":
+            raise SettingError(f"{name} knows its likelihood as {self.likelihood_!r}; cells need an exact one")
+        return self._read_again(X).X
+
+    def _cells(self, X: HostEvents) -> Cells:
+        """What the density says of the cells of checked rows: by numbers along each column, unless it knows better."""
+        if np.isnan(X).any():
+            raise DataError(f"{type(self).__name__} tells cells of complete rows alone; fill the empty cells")
+        drawn, jumps = self._draw(DRAWS, np.random.RandomState(0)), self.breakpoints()
+        totals, tails = zip(
+            *(
+                integrate_along(self._log_prob, X, place, column, drawn[:, place], jumps[place])
+                for place, column in enumerate(self.data_.schema.columns)
+            ),
+            strict=True,
+        )
+        log_rest = np.column_stack(totals)
+        with np.errstate(invalid="ignore"):
+            return Cells(log_rest, np.exp(np.column_stack(tails) - log_rest))
 
     def _golden_scores(self, events: HostEvents) -> LogDensities:
         return self._log_prob(events)

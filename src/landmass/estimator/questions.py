@@ -12,12 +12,14 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from landmass.core.capabilities import AbstractConditional
 from landmass.core.many import in_blocks
 from landmass.core.states import FREE, GIVEN, PRESENT, AbstractStates
 from landmass.data.dataset import Dataset
 from landmass.data.mixed import given_values
 from landmass.data.schema import Boolean, Category, Schema, nullable
 from landmass.errors import DataError, SettingError
+from landmass.estimator.cells import Cells, cells_of_states
 from landmass.estimator.states import StatesEstimator
 from landmass.types import HostEvents, LogDensities
 
@@ -172,6 +174,24 @@ class AnsweringEstimator(StatesEstimator, ABC):
             rng: source of all randomness.
         """
         return in_blocks(_completed, self.model_, codes, known, rng.randint(0, 2**31 - 1, len(codes)))
+
+    def pointwise_information(self, X: Any, column: str) -> Float[np.ndarray, "events columns"] | None:
+        if not isinstance(self.model_, AbstractConditional):
+            return None
+        place = self._place(column)
+        codes = self.space_.cells(self._read_again(X).X)[0]
+        single = np.where(np.eye(codes.shape[1], dtype=bool), GIVEN, FREE).astype(np.int32)
+        both = single.copy()
+        both[:, place] = GIVEN
+        known = np.concatenate([single, both])
+        found = self.log_marginals(np.repeat(codes, len(known), axis=0), np.tile(known, (len(codes), 1)))
+        alone, pairs = np.split(found.reshape(len(codes), len(known)), 2, axis=1)
+        told = pairs - alone - alone[:, [place]]
+        told[:, place] = 0.0
+        return told
+
+    def _cells(self, X: HostEvents) -> Cells:
+        return cells_of_states(self.model_, self.space_, X)
 
     def _with_gaps(self, X: Any, leave_out: str = "") -> HostEvents:
         """Events as numbers, of which any cell may be empty; a column that is left out is so in all of them."""

@@ -8,12 +8,14 @@ from typing import Any, ClassVar, Self, cast
 import msgspec
 import numpy as np
 from jaxtyping import Float
+from scipy.special import logsumexp
 
 from landmass.core.capabilities import Likelihood
 from landmass.data.dataset import Dataset
 from landmass.data.images import Images
 from landmass.errors import SettingError, StoreError
 from landmass.estimator.base import Estimator, require
+from landmass.estimator.cells import Cells
 from landmass.estimator.density import DensityEstimator, EventKind
 from landmass.models.gaussian_mixture import GaussianMixture
 from landmass.models.independent import Independent
@@ -125,6 +127,22 @@ class Stack(DensityEstimator):
 
     def _log_prob(self, X: HostEvents) -> LogDensities:
         return self._mixed([part._log_prob(X) for part in self._used()])
+
+    def pointwise_information(self, X: Any, column: str) -> Float[np.ndarray, "events columns"] | None:
+        """That of the richest part that knows, whatever its weight."""
+        told = (part.pointwise_information(X, column) for part in reversed(self.parts_.values()))
+        return next((each for each in told if each is not None), None)
+
+    def _cells(self, X: HostEvents) -> Cells:
+        if self.data_.schema.plain:
+            return super()._cells(X)
+        # Parts may see numbers in other states: each tells its own tails, by how likely it holds the rest of the row.
+        each = [part._cells(X) for part in self._used()]
+        weights = np.log(self.weights_[self.weights_ > 0.0])[:, None, None]
+        rest = np.stack([part.log_rest for part in each]) + weights
+        log_rest = np.asarray(logsumexp(rest, axis=0))
+        with np.errstate(invalid="ignore"):
+            return Cells(log_rest, (np.exp(rest - log_rest) * np.stack([part.tails for part in each])).sum(0))
 
     def _used(self) -> list[DensityEstimator]:
         """The parts with weight."""

@@ -3,22 +3,22 @@
 from dataclasses import dataclass
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float, Int, Integer
 
 from landmass.core.many import in_blocks
-from landmass.core.states import FREE, GIVEN, StateMixture
+from landmass.core.states import StateMixture
 from landmass.data.dataset import Dataset
 from landmass.data.schema import Category, Schema
-from landmass.data.states import Codes, StateSpace
+from landmass.data.states import StateSpace
 from landmass.estimator.questions import AnsweringEstimator
+from landmass.evaluate.cells import beside
 from landmass.ladder import Ladder
 from landmass.models.independent import Independent
 from landmass.models.latent_class import LatentClass
 from landmass.report.measures import MOST_EVENTS, Curve, Shown, curves_of
-from landmass.types import Copies, HostEvents
+from landmass.types import CellScores, Copies, HostEvents
 
 # Events drawn from the rung that answers.
 DRAWS = 4_000
@@ -26,14 +26,8 @@ DRAWS = 4_000
 # Rows that are told as strange, and columns that are told of each.
 STRANGE_ROWS, STRANGE_COLUMNS = 8, 2
 
-# A cell is told with the other column that it goes with least, if that makes it less likely by so many nats.
-CLEAR = 0.5
-
 # Columns that are paired, and groups that a column's states are brought down to where their dependence is measured.
 MOST_PAIRED, GROUPS = 4, 16
-
-CellScores = Float[np.ndarray, "_ columns"]
-"""Log-probabilities, or log-densities, of events' cells."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +104,7 @@ def measure(ladder: Ladder) -> Tabled:
     independent = next((rung for rung in rungs.values() if isinstance(rung, Independent)), None)
     classes = next((rung for rung in rungs.values() if isinstance(rung, LatentClass)), None)
     seen = parts[2].take(np.arange(min(len(parts[2]), MOST_EVENTS))) if parts else None
-    given = None if seen is None or classes is None else cells_given(classes, seen.X)
+    given = None if seen is None or classes is None else classes.score_cells(seen)
     curves: dict[str, Curve] = curves_of(rungs, parts) if parts else {}
     return Tabled(
         ledger=ladder.ledger_,
@@ -135,45 +129,13 @@ def cells_alone(rung: AnsweringEstimator, X: HostEvents) -> CellScores:
         rung: a mixture of states.
         X: events.
     """
-    codes, inside = _states(rung.space_, X)
+    codes, inside = rung.space_.cells(X)
     return in_blocks(_alone, rung.model_, codes) + inside
-
-
-def cells_given(rung: AnsweringEstimator, X: HostEvents) -> CellScores:
-    """Log-density of each cell given the rest of its row.
-
-    Args:
-        rung: a mixture of states.
-        X: events.
-    """
-    codes, inside = _states(rung.space_, X)
-    return in_blocks(_given_others, rung.model_, codes) + inside
-
-
-def _states(space: StateSpace, X: HostEvents) -> tuple[Codes, CellScores]:
-    """States of events' cells, and how likely each is among those of its state, in log."""
-    parts = [cut.forward(values) for cut, values in zip(space.cuts, X.T, strict=True)]
-    return np.column_stack([codes for codes, _ in parts]), np.column_stack([inside for _, inside in parts])
 
 
 def _alone(model: StateMixture, codes: Integer[Array, "events columns"]) -> Float[Array, "events columns"]:
     log_weights = jax.nn.log_softmax(model.log_weights)
     return jax.vmap(lambda x: logsumexp(log_weights[None] + model.tables[model.layout.starts + x], axis=1))(codes)
-
-
-def _given_others(model: StateMixture, codes: Integer[Array, "events columns"]) -> Float[Array, "events columns"]:
-    log_weights = jax.nn.log_softmax(model.log_weights)
-
-    def one(x: Integer[Array, " columns"]) -> Float[Array, " columns"]:
-        rows = model.tables[model.layout.starts + x]
-        none = jnp.zeros_like(rows[:1])
-        # What the columns before and after each one say of the class.
-        before = jnp.concatenate([none, jnp.cumsum(rows, axis=0)[:-1]])
-        after = jnp.concatenate([jnp.cumsum(rows[::-1], axis=0)[::-1][1:], none])
-        others = log_weights[None] + before + after
-        return logsumexp(others + rows, axis=1) - logsumexp(others, axis=1)
-
-    return jax.vmap(one)(codes)
 
 
 def _strangest(ladder: Ladder, classes: LatentClass | None, given: CellScores | None) -> list[Strange]:
@@ -183,43 +145,26 @@ def _strangest(ladder: Ladder, classes: LatentClass | None, given: CellScores | 
     rows = ladder.split_.test if len(ladder.split_.test) == len(X) else np.arange(len(X))
     odd: list[list[Odd]] = [[] for _ in chosen]
     if classes is not None and given is not None:
-        odd = odd_cells(classes, X[chosen], given.mean(0))
+        odd = odd_cells(classes, ladder.test_.take(chosen), given.mean(0))
     return [Strange(int(rows[i]), float(scores[i]), X[i], each) for i, each in zip(chosen, odd, strict=True)]
 
 
-def odd_cells(rung: AnsweringEstimator, X: HostEvents, usual: Float[np.ndarray, " columns"]) -> list[list[Odd]]:
+def odd_cells(rung: AnsweringEstimator, events: Dataset, usual: Float[np.ndarray, " columns"]) -> list[list[Odd]]:
     """The least likely cells of events, measured by what is usual in their column.
 
     Args:
         rung: a mixture of states.
-        X: events.
+        events: the events.
         usual: each column's mean log-density given the others.
     """
-    nats = cells_given(rung, X)
     found = []
-    for codes, each in zip(_states(rung.space_, X)[0], nats, strict=True):
+    for row, each in enumerate(rung.score_cells(events)):
         # A column whose cells are impossible on average says nothing of one of them.
         below = np.where(np.isfinite(usual), each - np.where(np.isfinite(usual), usual, 0.0), np.inf)
-        places = np.argsort(below, kind="stable")[:STRANGE_COLUMNS].tolist()
-        told = [Odd(i, float(each[i]), float(usual[i]), _beside(rung, codes, i)) for i in places if below[i] < 0.0]
-        found.append(told)
+        places = [i for i in np.argsort(below, kind="stable")[:STRANGE_COLUMNS].tolist() if below[i] < 0.0]
+        one = events.take(np.array([row]))
+        found.append([Odd(i, float(each[i]), float(usual[i]), beside(rung, one, i)) for i in places])
     return found
-
-
-def _beside(rung: AnsweringEstimator, codes: Int[np.ndarray, " columns"], i: int) -> int | None:
-    """The column whose state makes that of column `i` least likely, if it does so clearly."""
-    columns = len(codes)
-    if columns < 2:
-        return None
-    eye = np.where(np.eye(columns, dtype=bool), GIVEN, FREE).astype(np.int32)
-    both = eye.copy()
-    both[:, i] = GIVEN
-    found = rung.log_marginals(np.repeat(codes[None], 2 * columns, axis=0), np.concatenate([eye, both]))
-    single, pair = found[:columns], found[columns:]
-    against = pair - single - single[i]
-    against[i] = 0.0
-    worst = int(against.argmin())
-    return worst if against[worst] < -CLEAR else None
 
 
 def paired(data: Dataset) -> list[int]:

@@ -13,8 +13,9 @@ from landmass.report import sections, table_figures, verdict
 from landmass.report.measures import MOST_EVENTS
 from landmass.report.parts import Plate, paragraphs, plate_of, table
 from landmass.report.style import general, signed, title
-from landmass.report.table_measures import CellScores, Odd, Strange, Tabled
+from landmass.report.table_measures import Odd, Strange, Tabled
 from landmass.report.table_scales import level_name
+from landmass.types import CellScores
 
 # Columns that the table lists, cells of a strange row, letters of a name or word.
 MOST_LISTED, MOST_CELLS, LETTERS = 30, 6, 28
