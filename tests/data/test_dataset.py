@@ -3,8 +3,10 @@
 from decimal import Decimal
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+import landmass
 from landmass import Bounded, Circular, DataError, Dataset, Positive, Real, Schema
 from landmass.data.numbers import as_float64
 
@@ -94,3 +96,30 @@ def test_what_no_density_can_hold_is_refused(name):
 def test_what_can_be_fitted_passes():
     Dataset(X, AB).check_fit()
     Dataset(X, Schema((Bounded(name="a", low=1, high=3), Circular(name="b", low=0, high=12)))).check_fit()
+
+
+def test_rows_of_counted_cells_are_alike_by_chance_and_no_copies():
+    rng = np.random.default_rng(0)
+    few = pa.table({"colour": rng.choice(["red", "blue"], 500).tolist(), "count": rng.integers(0, 3, 500)})
+    data = landmass.read(few, find=True)
+    assert len(np.unique(data.copies())) == 500
+    assert data.repeats() == ()
+
+
+def test_rows_that_chance_does_not_make_twice_are_copies():
+    rng = np.random.default_rng(0)
+    many = {f"count{i}": np.tile(rng.integers(0, 50, 400), 3) for i in range(6)}
+    data = landmass.read(pa.table(many), find=True)
+    copies = data.copies()
+    assert len(np.unique(copies)) == 400
+    np.testing.assert_array_equal(copies[:400], copies[400:800])
+    assert data.repeats() == (
+        "800 of 1,200 rows are copies of others, more than chance makes: they stay on one side of the split, and each "
+        "counts; remove them if they are mistakes",
+    )
+
+
+def test_rows_with_a_measured_cell_are_copies_where_they_are_alike():
+    twice = pa.table({"kind": ["a", "b"] * 60, "size": np.tile(np.random.default_rng(0).normal(size=60), 2)})
+    data = landmass.read(twice, columns={"size": "real"})
+    assert len(np.unique(data.copies())) == 60

@@ -24,6 +24,9 @@ AT_A_TIME = 65_536
 BY_CHANCE = 1e-6
 """Rows of which fewer are expected if columns were independent are alike because they are copies, not by chance."""
 
+# So many rows that are copies of others are told of, if they are such a share.
+FEWEST_COPIES, COPIED = 10, 0.01
+
 Weighted = tuple[HostEvents, Float[np.ndarray, " events"]]
 """Events with their weights."""
 
@@ -175,8 +178,13 @@ class Dataset:
         return hashlib.sha256(np.ascontiguousarray(self.X).tobytes()).hexdigest()
 
     def repeats(self) -> tuple[str, ...]:
-        """A warning for each column whose values look rounded or counted."""
-        said = []
+        """Warnings of many copies among the rows, and of columns whose values look rounded or counted."""
+        said, copied = [], len(self) - len(np.unique(self.copies()))
+        if copied >= max(FEWEST_COPIES, COPIED * len(self)):
+            said.append(
+                f"{copied:,} of {len(self):,} rows are copies of others, more than chance makes: they stay on one side "
+                "of the split, and each counts; remove them if they are mistakes"
+            )
         for column, values in zip(self.schema.columns, self.X.T, strict=True):
             if not isinstance(column, Continuous) or column.atoms:
                 continue
