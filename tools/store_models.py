@@ -37,7 +37,7 @@ def main() -> None:
         model = family(name)(**SMALL.get(name, {}))
         if "random_state" in model.get_params():
             model.set_params(random_state=0)
-        if name in ("latent_class", "autoregressive"):
+        if name in ("latent_class", "mixed_kernel_density", "autoregressive"):
             model.fit(goods()[0]).save(folder / name)
             continue
         if name in FAMILIES:

@@ -67,12 +67,12 @@ class RowKernels(AbstractStates):
     def log_bumps(self, x: States, known: Evidence | None) -> Float[Array, " events"]:
         """Log-probability of what is known under the bump about each row."""
         sizes, first = np.array(self.layout.sizes), squares(self.layout)
-        from_rows = first + self.rows * sizes
-        logs = self.log_kernels[from_rows + x]
+        from_rows = first[None] + self.rows * sizes[None]
+        logs = self.log_kernels[from_rows + x[None]]
         if known is not None:
-            absent = self.log_kernels[from_rows + (sizes - 1)]
-            there = jnp.where(jnp.array(self.layout.nullable), jnp.log1p(-jnp.exp(absent)), 0.0)
-            logs = jnp.where(known == GIVEN, logs, jnp.where(known == PRESENT, there, 0.0))
+            absent = self.log_kernels[from_rows + (sizes - 1)[None]]
+            there = jnp.where(jnp.array(self.layout.nullable)[None], jnp.log1p(-jnp.exp(absent)), 0.0)
+            logs = jnp.where(known[None] == GIVEN, logs, jnp.where(known[None] == PRESENT, there, 0.0))
         return logs.sum(1)
 
     def _about(self, row: Integer[Array, ""]) -> Float[Array, " states"]:
@@ -180,7 +180,7 @@ def _expected(model: RowKernels, queries: Integer[Array, " queries"]) -> tuple[F
         logs = model.log_bumps(x, None).at[query].set(-jnp.inf)
         total = jax.nn.logsumexp(logs)
         share = jnp.exp(logs - total)
-        from_state = jnp.zeros(layout.total).at[layout.starts + model.rows].add(share[:, None])
+        from_state = jnp.zeros(layout.total).at[layout.starts[None] + model.rows].add(share[:, None])
         pairs = seen[0].at[squares(layout)[column] + within * sizes[column] + x[column]].add(from_state)
         return (pairs, seen[1] + total), None
 
