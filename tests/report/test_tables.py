@@ -1,5 +1,8 @@
+import copy
 import re
+from dataclasses import replace
 
+import equinox as eqx
 import numpy as np
 import pandas as pd
 import pytest
@@ -143,6 +146,31 @@ def test_cells_given_the_others_are_what_the_rung_predicts(fitted, measured):
     assert measured.given[:, 1] == pytest.approx(np.log(chances[np.arange(len(came)), came]), abs=1e-3)
 
 
+def test_sureness_is_what_came_less_the_entropy_of_what_is_predicted(fitted, measured):
+    chances = fitted[0].rungs_["latent_class"].predict_proba(fitted[0].test_, "status")
+    came = np.log(chances[np.arange(len(chances)), fitted[0].test_.X[:, 1].astype(int)])
+    assert measured.sureness[:, 1] == pytest.approx(came - (chances * np.log(chances)).sum(1), abs=1e-3)
+
+
+def test_rung_is_as_sure_as_it_may_be_of_its_own_draws_and_a_sharper_one_is_too_sure(fitted):
+    rung = copy.copy(fitted[0].rungs_["latent_class"])
+    own = table_measures.sureness(rung, rung._draw(3_000, np.random.RandomState(0)))
+    sharp = rung.model_.layout.log_softmax(2.0 * rung.model_.tables.T).T
+    X, rung.model_ = rung._draw(3_000, np.random.RandomState(1)), eqx.tree_at(lambda m: m.tables, rung.model_, sharp)
+    too_sure = table_measures.sureness(rung, X)
+    for found, calibrated in ((own, True), (too_sure, False)):
+        z = found.mean(0) / (found.std(0) / np.sqrt(len(found)))
+        # Nine columns: false alarm 1e-6 in all.
+        assert (np.abs(z) < 5.4).all() if calibrated else (z < -5.4).any()
+
+
+def test_page_says_of_which_columns_the_classes_are_too_sure(measured):
+    assert "Of no column they are too sure" in tables.costs(replace(measured, sureness=0.0 * measured.sureness))[-1]
+    off = 0.0 * measured.sureness
+    off[:, 0] = -0.2
+    assert "They are too sure of age (−0.200 ± 0.000 nats)" in tables.costs(replace(measured, sureness=off))[-1]
+
+
 def test_others_tell_of_a_column_that_depends_and_not_of_one_that_does_not(measured):
     gains = tables.gains_of(measured).mean(0)
     assert gains[place_of(measured, "status")] > 0.15
@@ -279,7 +307,15 @@ def test_dates_beyond_the_calendar_are_drawn(measured):
     schema = Schema((Datetime(name="when"), Boolean(name="b")))
     shown = {"schema": schema, "data": X, "draws": X, "pairs": [0, 1], "last": "stack"}
     m = table_measures.Tabled(
-        ledger=measured.ledger, curves={}, copies=None, empty=None, alone=None, given=None, strange=[], **shown
+        ledger=measured.ledger,
+        curves={},
+        copies=None,
+        empty=None,
+        alone=None,
+        given=None,
+        sureness=None,
+        strange=[],
+        **shown,
     )
     with look(LIGHT):
         for draw in (table_figures.columns, table_figures.pairs):

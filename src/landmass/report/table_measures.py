@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float, Int, Integer
@@ -22,6 +23,9 @@ from landmass.types import CellScores, Copies, HostEvents
 
 # Events drawn from the rung that answers.
 DRAWS = 4_000
+
+# Events whose every state is asked about at a time.
+SURE_AT_ONCE = 16
 
 # Rows that are told as strange, and columns that are told of each.
 STRANGE_ROWS, STRANGE_COLUMNS = 8, 2
@@ -76,6 +80,8 @@ class Tabled(Shown):
         draws: events drawn from the rung that answers.
         alone: log-densities of the cells of `data`, each column by itself; None without independent columns.
         given: the same given all other columns of the row; None without latent classes.
+        sureness: how far each held-out cell's log-probability, given the others, lies above what the latent classes
+            expect of it, in nats: zero on average where they are as sure as they may be; None without them.
         pairs: the places of the columns that depend most on each other; none without events.
         strange: the held-out events of lowest density.
     """
@@ -87,6 +93,7 @@ class Tabled(Shown):
     draws: Float[np.ndarray, "_ columns"]
     alone: CellScores | None
     given: CellScores | None
+    sureness: CellScores | None
     pairs: list[int]
     strange: list[Strange]
 
@@ -117,6 +124,7 @@ def measure(ladder: Ladder) -> Tabled:
         draws=last._draw(DRAWS, np.random.RandomState(0)),
         alone=None if seen is None or independent is None else cells_alone(independent, seen.X),
         given=given,
+        sureness=None if seen is None or classes is None else sureness(classes, seen.X),
         pairs=paired(parts[0]) if parts else [],
         strange=_strangest(ladder, classes, given) if parts else [],
     )
@@ -136,6 +144,34 @@ def cells_alone(rung: AnsweringEstimator, X: HostEvents) -> CellScores:
 def _alone(model: StateMixture, codes: Integer[Array, "events columns"]) -> Float[Array, "events columns"]:
     log_weights = jax.nn.log_softmax(model.log_weights)
     return jax.vmap(lambda x: logsumexp(log_weights[None] + model.tables[model.layout.starts + x], axis=1))(codes)
+
+
+def sureness(rung: AnsweringEstimator, X: HostEvents) -> CellScores:
+    """How far each cell's log-probability, given the others of its row, lies above its own expectation of it.
+
+    Both are of the cells' states: where values lie within one does not depend on the other columns.
+
+    Args:
+        rung: a mixture of states.
+        X: events.
+    """
+    return in_blocks(_sureness, rung.model_, rung.space_.cells(X)[0], at_once=SURE_AT_ONCE)
+
+
+def _sureness(model: StateMixture, codes: Integer[Array, "events columns"]) -> Float[Array, "events columns"]:
+    log_weights, columns = jax.nn.log_softmax(model.log_weights), model.layout.column_of
+
+    def one(x: Integer[Array, " columns"]) -> Float[Array, " columns"]:
+        rows = model.tables[model.layout.starts + x]
+        none = jnp.zeros_like(rows[:1])
+        before = jnp.concatenate([none, jnp.cumsum(rows, axis=0)[:-1]])
+        after = jnp.concatenate([jnp.cumsum(rows[::-1], axis=0)[::-1][1:], none])
+        given = jax.nn.log_softmax(log_weights[None] + before + after, axis=1)
+        states = logsumexp(given[columns] + model.tables, axis=1)
+        expected = jax.ops.segment_sum(jnp.exp(states) * states, columns, len(x))
+        return states[model.layout.starts + x] - expected
+
+    return jax.vmap(one)(codes)
 
 
 def _strangest(ladder: Ladder, classes: LatentClass | None, given: CellScores | None) -> list[Strange]:

@@ -17,6 +17,9 @@ from landmass.report.table_measures import Odd, Strange, Tabled
 from landmass.report.table_scales import level_name
 from landmass.types import CellScores
 
+# Nats a cell that are no fault worth telling.
+LEAST_OFF = 0.005
+
 # Columns that the table lists, cells of a strange row, letters of a name or word.
 MOST_LISTED, MOST_CELLS, LETTERS = 30, 6, 28
 
@@ -156,7 +159,7 @@ def costs(m: Tabled) -> list[str]:
         said.append(f"Alone, as the independent rung has it, the columns' numbers add up to {total} nats a row.")
     if m.given is not None:
         said.append("Given the others is the latent class rung's answer when it knows all other cells of the row.")
-    return [" ".join(said), *_told(m)]
+    return [" ".join(said), *_told(m), *_sure(m)]
 
 
 def _told(m: Tabled) -> list[str]:
@@ -178,6 +181,24 @@ def _told(m: Tabled) -> list[str]:
     return [said]
 
 
+def _sure(m: Tabled) -> list[str]:
+    """Whether what is said of a column given the others is as sure as it may be."""
+    if m.sureness is None or len(m.schema.columns) < 2:
+        return []
+    means = [mean_and_error(each, m.copies) for each in m.sureness.T]
+    names = [_cut(name) for name in m.schema.names]
+    off = [i for i, (mean, error) in enumerate(means) if np.isfinite(mean) and mean < -max(3.0 * error, LEAST_OFF)]
+    said = (
+        "The last column compares how likely each cell was held with how likely the latent classes expected it to be: "
+        "zero, within errors, where they are as sure as they may be, and below it where they are too sure."
+    )
+    if not off:
+        return [f"{said} Of no column they are too sure by three standard errors and {LEAST_OFF:g} nats."]
+    worst = sorted(off, key=lambda i: means[i][0])[:3]
+    told = [f"{names[i]} ({signed(means[i][0], 3)} ± {means[i][1]:.3f} nats)" for i in worst]
+    return [f"{said} They are too sure of {verdict.listed(told)}."]
+
+
 def gains_of(m: Tabled) -> CellScores | None:
     """What the other cells of a row tell of each: the gain over the column alone; None where that is not known.
 
@@ -197,7 +218,7 @@ def columns_table(m: Tabled) -> str:
         m: what is measured.
     """
     gains = gains_of(m)
-    scores = {"alone": m.alone, "given the others": m.given, "they tell": gains}
+    scores = {"alone": m.alone, "given the others": m.given, "they tell": gains, "beyond expected": m.sureness}
     known = {head: each for head, each in scores.items() if each is not None}
     heads = ["column", "holds", "per", *([] if m.empty is None else ["empty"]), *known]
     chosen, some = list(range(len(m.schema.columns))), ""
