@@ -105,7 +105,7 @@ def test_few_rows_give_the_bits_of_all_at_once(table, path):
     [
         Independent(random_state=0),
         LatentClass(n_components=4, random_state=0),
-        Autoregressive(members=2, hidden=32, batch_size=64, random_state=0),
+        Autoregressive(members=2, hidden=32, batch_size=64, max_steps=60, random_state=0),
     ],
     ids=lambda model: type(model).__name__,
 )
@@ -162,3 +162,25 @@ def test_a_pass_over_all_rows_counts_each_once(path):
 def test_pieces_that_are_no_table_are_refused(make, words, tmp_path):
     with pytest.raises(DataError, match=words):
         make(tmp_path)
+
+
+def test_rows_that_are_alike_by_chance_are_kept_aside_one_by_one(path):
+    counted = pieces(path, rows=700, drop=["share", "price"])
+    train, held = counted.split(seed=0, share=0.1, most=100_000)
+    kept = np.concatenate([piece.X for piece in train])
+    assert len(kept) + len(held) == ROWS
+    # Binomial: a tenth of the rows of each frequent kind, within five standard errors.
+    kinds, often = np.unique(kept[:, 0], return_counts=True)
+    for kind, count in zip(kinds, often, strict=True):
+        aside = (held.X[:, 0] == kind).sum()
+        assert abs(aside - 0.1 * (count + aside)) < 5.0 * np.sqrt(0.09 * (count + aside))
+    again = np.concatenate([X for X, _ in train.shuffled(0)])
+    np.testing.assert_array_equal(np.sort(again, axis=0), np.sort(kept, axis=0))
+
+
+def test_what_is_kept_aside_twice_is_in_no_part_twice(path):
+    read = pieces(path, rows=700, find=True)
+    train, first = read.split(seed=0, share=0.2, most=100_000)
+    rest, second = train.split(seed=1, share=0.2, most=100_000)
+    shares = [set(part[:, 3].tolist()) for part in (first.X, second.X, np.concatenate([piece.X for piece in rest]))]
+    assert sum(map(len, shares)) == len(set.union(*shares)) == ROWS

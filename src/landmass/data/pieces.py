@@ -4,16 +4,24 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
 from landmass.data.dataset import AT_A_TIME, Dataset, Weighted
-from landmass.data.schema import Schema
+from landmass.data.schema import Continuous, Schema
 from landmass.data.summary import NOTHING, Summary, check_bounds, check_columns, summary
 from landmass.errors import DataError
 from landmass.types import HostEvents
+
+T = TypeVar("T")
+
+RowNumbers = Integer[np.ndarray, " events"]
+"""A number for each event, that no other has."""
+
+# Events of one part of the data, at most; the numbers of all fit float64 for some thousand parts.
+MOST_IN_PART = 2**40
 
 # Parts that are read in turn where the order is to be random; as many blocks of rows are mixed at a time.
 OPEN = 8
@@ -36,7 +44,7 @@ class Pieces:
         schema: their sample space.
         name: what the data is called.
         container: makes, from events and column names, the kind of object the pieces are.
-        chosen: tells which of some events belong here; None takes all.
+        chosen: tells which of some events belong here, by these and their numbers; None takes all.
         notes: what was left out, in sentences.
     """
 
@@ -44,7 +52,7 @@ class Pieces:
     schema: Schema
     name: str
     container: Callable[[HostEvents, list[str]], Any]
-    chosen: Callable[[HostEvents], Bool[np.ndarray, " events"]] | None = None
+    chosen: Callable[[HostEvents, RowNumbers], Bool[np.ndarray, " events"]] | None = None
     notes: tuple[str, ...] = ()
 
     @classmethod
@@ -56,18 +64,34 @@ class Pieces:
 
     def __iter__(self) -> Iterator[Dataset]:
         """One reading of the pieces."""
-        return self._of(piece for part in self.parts for piece in part())
+        return (piece for piece, _ in self._numbered())
 
-    def _of(self, reading: Iterator[Dataset]) -> Iterator[Dataset]:
-        """Those events of a reading that belong here."""
-        for number, piece in enumerate(_numbered(reading, self.name)):
+    def _numbered(self, order: Sequence[int] | None = None) -> Iterator[tuple[Dataset, RowNumbers]]:
+        """The pieces of a reading, with the numbers of their events; parts in another order are read in turn."""
+        if order is None:
+            reading = (piece for part in range(len(self.parts)) for piece in self._part(part))
+        else:
+            reading = _in_turn([partial(self._part, part) for part in order])
+        for place, (piece, numbers) in enumerate(_told(reading, self.name)):
             if piece.schema.names != self.schema.names:
                 raise DataError(
-                    f"piece {number} of {self.name} has columns {piece.schema.names}, the first has "
+                    f"piece {place} of {self.name} has columns {piece.schema.names}, the first has "
                     f"{self.schema.names}; give all pieces the same columns in the same order"
                 )
             piece = piece.with_schema(self.schema)
-            yield piece if self.chosen is None else piece.take(np.flatnonzero(self.chosen(piece.X)))
+            if self.chosen is not None:
+                rows = np.flatnonzero(self.chosen(piece.X, numbers))
+                piece, numbers = piece.take(rows), numbers[rows]
+            yield piece, numbers
+
+    def _part(self, part: int) -> Iterator[tuple[Dataset, RowNumbers]]:
+        """The pieces of a part, with the numbers of their events, which no two events share."""
+        first = part * MOST_IN_PART
+        for piece in self.parts[part]():
+            numbers = np.arange(first, first + len(piece))
+            first += len(piece)
+            yield piece, numbers
+            del piece
 
     @property
     def n(self) -> int:
@@ -108,7 +132,7 @@ class Pieces:
             epoch: another order for each.
         """
         rng = np.random.default_rng((seed, epoch))
-        reading = self._of(_in_turn([self.parts[i] for i in rng.permutation(len(self.parts))]))
+        reading = (piece for piece, _ in self._numbered(rng.permutation(len(self.parts)).tolist()))
         for X, weight in _reblocked(reading, len(self.schema.columns), OPEN * AT_A_TIME):
             order = rng.permutation(len(X))
             for start in range(0, len(X), AT_A_TIME):
@@ -145,6 +169,8 @@ class Pieces:
     def split(self, seed: int, share: float, most: int) -> tuple["Pieces", Dataset]:
         """Keep a share of the events aside, in memory; copies of an event stay on one side, and count as one.
 
+        Rows of counted cells alone may be alike by chance, and are no copies.
+
         Args:
             seed: seed of the choice.
             share: of the distinct events, from 0 to 1.
@@ -154,9 +180,17 @@ class Pieces:
             DataError: one side would be empty.
         """
         held = _Held(np.empty((0, len(self.schema.columns))), np.empty(0), np.empty(0))
-        for X, weight in self.blocks():
-            held, share = held.joined(X, weight, _lot(X, seed), share).lowest(most, share)
-        train = Pieces(self.parts, self.schema, self.name, self.container, lambda X: _lot(X, seed) >= share)
+        for piece, numbers in self._numbered():
+            lot = self._lot(piece.X, numbers, seed)
+            weight = np.ones(len(piece)) if piece.weight is None else piece.weight
+            held, share = held.joined(piece.X, weight, lot, share).lowest(most, share)
+        held, mine = held.distinct(), self.chosen
+
+        def others(X: HostEvents, numbers: RowNumbers) -> Bool[np.ndarray, " events"]:
+            kept = self._lot(X, numbers, seed) >= share
+            return kept if mine is None else kept & mine(X, numbers)
+
+        train = replace(self, chosen=others)
         if not len(held.X) or not train.n:
             raise DataError(
                 f"{self.n} events in pieces, copies of which stay together, leave none to train or none to choose by; "
@@ -164,6 +198,16 @@ class Pieces:
             )
         incomplete = bool(np.isnan(held.X).any())
         return train, Dataset(held.X, self.schema, self.name, self.container, weight=held.weight, incomplete=incomplete)
+
+    def _lot(self, X: HostEvents, numbers: RowNumbers, seed: int) -> Float[np.ndarray, " events"]:
+        """A number in [0, 1) for each event, the same for its copies."""
+        if self.schema.plain:
+            return _lot(X, seed)
+        measured = np.zeros(len(X), bool)
+        for column, values in zip(self.schema.columns, X.T, strict=True):
+            if isinstance(column, Continuous):
+                measured |= ~(np.isnan(values) | np.isin(values, column.atoms))
+        return _lot(np.column_stack([X, np.where(measured, -1.0, numbers)]), seed)
 
     @cached_property
     def _survey(self) -> Survey:
@@ -186,28 +230,35 @@ class _Held(NamedTuple):
     def joined(self, X: HostEvents, weight: np.ndarray, lot: np.ndarray, below: float) -> "_Held":
         """These and those of some more whose lot is low enough."""
         chosen = lot < below
-        X, weight = np.concatenate([self.X, X[chosen]]), np.concatenate([self.weight, weight[chosen]])
+        more = X[chosen], weight[chosen], lot[chosen]
+        return _Held(*(np.concatenate(pair) for pair in zip(self, more, strict=True)))
+
+    def distinct(self) -> "_Held":
+        """Copies, which have one lot, as one event with all their weight."""
         # No two NaN are one, and infinity stands nowhere else.
-        first, copy = np.unique(np.where(np.isnan(X), np.inf, X), axis=0, return_index=True, return_inverse=True)[1:]
-        lots = np.concatenate([self.lot, lot[chosen]])[first]
-        return _Held(X[first], np.bincount(copy.ravel(), weight, len(first)), lots)
+        rows = np.column_stack([np.where(np.isnan(self.X), np.inf, self.X), self.lot])
+        first, copy = np.unique(rows, axis=0, return_index=True, return_inverse=True)[1:]
+        return _Held(self.X[first], np.bincount(copy.ravel(), self.weight, len(first)), self.lot[first])
 
     def lowest(self, most: int, below: float) -> tuple["_Held", float]:
         """Those with the lowest lots, and what all their lots are below."""
         if len(self.X) <= most:
             return self, below
-        below = float(np.partition(self.lot, most)[most])
-        kept = self.lot < below
-        return _Held(self.X[kept], self.weight[kept], self.lot[kept]), below
+        held = self.distinct()
+        if len(held.X) <= most:
+            return held, below
+        below = float(np.partition(held.lot, most)[most])
+        kept = held.lot < below
+        return _Held(held.X[kept], held.weight[kept], held.lot[kept]), below
 
 
 def _one(data: Dataset, rows: Integer[np.ndarray, " rows"]) -> Iterator[Dataset]:
     return iter([data.take(rows)])
 
 
-def _in_turn(parts: list[Callable[[], Iterator[Dataset]]]) -> Iterator[Dataset]:
+def _in_turn(parts: list[Callable[[], Iterator[T]]]) -> Iterator[T]:
     """A piece of each of some parts, and again; where one ends, another takes its turn."""
-    waiting, begun = deque(parts), deque[Iterator[Dataset]]()
+    waiting, begun = deque(parts), deque[Iterator[T]]()
     while waiting or begun:
         while waiting and len(begun) < OPEN:
             begun.append(waiting.popleft()())
@@ -257,7 +308,7 @@ def _lot(X: HostEvents, seed: int) -> Float[np.ndarray, " events"]:
     return (lot >> np.uint64(11)) * 2.0**-53
 
 
-def _numbered(reading: Iterator[Dataset], name: str) -> Iterator[Dataset]:
+def _told(reading: Iterator[T], name: str) -> Iterator[T]:
     """The same pieces; what is wrong with one is told with its number."""
     number = 0
     while True:
