@@ -105,3 +105,19 @@ def test_tables_answer_what_is_asked_as_shown(tmp_path, monkeypatch, capsys):
     assert len(names["filled"]) == 20
     assert names["filled"][0]["city"].null_count == 0
     assert capsys.readouterr().out.count("30") > 4
+
+
+def test_samples_are_judged_as_shown(capsys):
+    rng = np.random.default_rng(0)
+    train, test = (
+        pa.table({"income": rng.choice(["low", "high"], 60), "age": rng.integers(18, 90, 60)}) for _ in range(2)
+    )
+    model = landmass.Independent(random_state=0).fit(landmass.read(train, find=True))
+    text = README.read_text(encoding="utf-8")
+    example, shown = re.findall(r"```python\n([^`]*evaluate\.judge[^`]*)```\s+```\n(.*?)```", text, re.DOTALL)[0]
+    exec(example, {"landmass": landmass, "model": model, "train": train, "test": test})
+
+    def measures(output):
+        return [re.split(r" {2,}|,", line.strip())[0] for line in output.splitlines()[:10]]
+
+    assert measures(capsys.readouterr().out) == measures(shown)

@@ -1,6 +1,7 @@
 """Memorisation: whether samples tell more of the rows that a model learned from than of others like them."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
@@ -47,6 +48,9 @@ class Attack(NamedTuple):
     found: Interval
     chance: float
 
+    def __str__(self) -> str:
+        return f"{self.found.percent}, with an AUC of {self.area.value:.3f},"
+
     @classmethod
     def by(cls, members: Scores, others: Scores) -> Self:
         """The attack of a score.
@@ -79,7 +83,7 @@ class Memorisation:
         copied: share of the members that a synthetic row is a copy of, and of the others.
         by_distance: the attack by a row's distance to the nearest synthetic row.
         by_density: the attack by a row's log-density under the model; None where no model was given.
-        chance: how likely the strongest sign among all of these is, if nothing was memorised.
+        chances: how likely each of these is, by what it is called, if nothing was memorised.
     """
 
     rows: int
@@ -89,7 +93,12 @@ class Memorisation:
     copied: tuple[float, float]
     by_distance: Attack
     by_density: Attack | None
-    chance: float
+    chances: Mapping[str, float]
+
+    @property
+    def chance(self) -> float:
+        """How likely the strongest sign among all of these is, if nothing was memorised."""
+        return min(1.0, len(self.chances) * min(self.chances.values()))
 
     @property
     def found(self) -> bool:
@@ -102,11 +111,12 @@ class Memorisation:
         return min(SEEN / np.sqrt(self.independent), 1.0)
 
     def __str__(self) -> str:
-        by = f"{self.by_distance.found.percent} by their distance to the nearest synthetic row"
+        by = f"{self.by_distance} by their distance to the nearest synthetic row"
         if self.by_density is not None:
-            by += f", and {self.by_density.found.percent} by the model's density"
+            by += f", and {self.by_density} by the model's density"
+        signs = [name for name, chance in self.chances.items() if len(self.chances) * chance < CHANCE]
         verdict = (
-            "So much is no chance: training rows are memorised."
+            f"Beyond chance: {', '.join(signs)}. So training rows are memorised, to the degree that these figures tell."
             if self.found
             else "That is no sign of memorisation; yet near-copies of training rows may go unseen among so many where "
             f"fewer than {self.unseen:.0%} are such, and distances cannot prove that samples tell nothing of a row."
@@ -129,7 +139,8 @@ def memorisation(train: Any, test: Any, synthetic: Any, density: Scored | None =
         train: rows that the model learned from; all of them, or some.
         test: rows that it did not learn from; they define the columns. See `landmass.read`.
         synthetic: rows that it drew. Of more than 20,000 rows of a table so many are drawn, the same each time.
-        density: the model, where it has `score_samples`: rows that it learned by heart are likelier than others.
+        density: the model, where it has `score_samples`: rows that it learned from are likelier than others, by heart
+            or a little only, which many rows show.
 
     Raises:
         DataError: a column of the held-out rows is missing, or holds something else.
@@ -153,12 +164,13 @@ def memorisation(train: Any, test: Any, synthetic: Any, density: Scored | None =
     share = float(nearer.mean())
     hits = share * independent
     # The binomial tail, of numbers that need not be whole.
-    chances = [
-        float(betainc(hits, independent - hits + 1.0, 0.5)) if hits else 1.0,
-        _more(*copied),
-        by_distance.chance,
-        *([] if by_density is None else [by_density.chance]),
-    ]
+    chances = {
+        "nearer rows": float(betainc(hits, independent - hits + 1.0, 0.5)) if hits else 1.0,
+        "rows found again": _more(*copied),
+        "the attack by distance": by_distance.chance,
+    }
+    if by_density is not None:
+        chances["the attack by density"] = by_density.chance
     return Memorisation(
         rows=rows,
         samples=len(nearer),
@@ -167,7 +179,7 @@ def memorisation(train: Any, test: Any, synthetic: Any, density: Scored | None =
         copied=(float(copied[0].mean()), float(copied[1].mean())),
         by_distance=by_distance,
         by_density=by_density,
-        chance=min(1.0, len(chances) * min(chances)),
+        chances=chances,
     )
 
 
