@@ -149,7 +149,7 @@ def _recall(ladder: Ladder, run: Path) -> None:
         ladder.recall(*sources.read())
     except LandmassError as error:
         raise StoreError(f"{run} has no report, and none can be made: {error}") from error
-    if getattr(ladder.train_, "incomplete", False):
+    if getattr(ladder.train_, "incomplete", False) and ladder.train_.schema.plain:
         raise StoreError(f"{run} has no report, and none can be made: its figures would be of complete rows")
     for name, history in histories(run).items():
         if name in ladder.rungs_:
