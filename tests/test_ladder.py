@@ -351,7 +351,7 @@ def test_predictor_that_is_given_its_examples_back_knows_its_test_events(tmp_pat
 def test_other_events_are_not_taken_for_a_ladders_own(saved, events):
     loaded = landmass.load(saved)
     with pytest.raises(DataError, match=r"as landmass\.read\(…\) reads them"):
-        loaded.recall("visitors")
+        loaded.recall("land_and_sea")
     with pytest.raises(DataError, match="of the same data; leave out test=…"):
         loaded.recall(events, test=events)
     with pytest.raises(DataError, match=f"was fitted to {len(events)} events, and these are 50"):

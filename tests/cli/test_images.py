@@ -115,7 +115,7 @@ def test_faces_are_events_where_densities_are_named(call: Call):
     words = ("--families", "independent", "--n", "30", "--size", "16", "--no-report")
     assert "bits a dimension" in call("fit", "portraits", *words, "--out", "run").out
     assert json.loads(Path("run/source.json").read_text())["size"] == 16
-    assert "is a density of events and predicts nothing" in call("fit", "visitors", *words[:2]).err
+    assert "is a density of events and predicts nothing" in call("fit", "digits", *words[:2]).err
 
 
 def test_label_of_drawn_images_is_predicted(call: Call):

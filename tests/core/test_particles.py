@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from landmass.core.particles import follow
+from landmass.core.particles import AbstractChain, follow
 from landmass.core.states import FREE, GIVEN, PRESENT, Layout
 
 RNG = np.random.default_rng(0)
@@ -20,11 +20,21 @@ EVERY = np.array(list(itertools.product(*map(range, SIZES))))
 JOINT = np.array([FIRST[a] * SECOND[a, b] * THIRD[a, b, c] for a, b, c in EVERY])
 
 
-class Chain(eqx.Module):
+class Chain(AbstractChain):
     """Three columns, each given those before it; of the last one a state may stand for a missing cell."""
 
     rank: jax.Array
     layout: Layout = eqx.field(static=True)
+
+    def begin(self, count):
+        return jnp.zeros((count, len(self.layout.sizes)), jnp.int32)
+
+    def see(self, known, column, state):
+        return known.at[:, column].set(state)
+
+    def tell(self, known, column):
+        places, inside = self.layout.places(column)
+        return jnp.where(inside[None], self.log_conditionals(known)[:, places], -jnp.inf)
 
     def log_conditionals(self, x):
         a, b = x[:, 0], x[:, 1]

@@ -33,6 +33,14 @@ def test_number_of_columns_must_be_the_schemas():
         Dataset(X, Schema.real(["a"]))
 
 
+def test_empty_cells_are_not_told_as_repeated_values():
+    schema = Schema((Real(name="a", nullable=True),))
+    apart = np.where(np.arange(90) % 3 == 0, np.arange(90.0), np.nan)[:, None]
+    assert Dataset(apart, schema, incomplete=True).repeats() == ()
+    told = Dataset(np.floor(apart / 9.0), schema, incomplete=True).repeats()
+    assert "column 'a' repeats its values (10 distinct among 30 cells)" in told[0]
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_number_that_is_not_finite_is_named_with_column_and_row(value):
     broken = X.copy()

@@ -47,7 +47,7 @@ def test_probabilities_and_integrals_sum_to_one(fitted_table, family):
     X = np.stack(np.meshgrid(loss, [0.0, 1.0], share, indexing="ij"), -1).reshape(-1, 3)
     weight = (by_loss[:, None, None] * np.ones((1, 2, 1)) * by_share).ravel()
     scores = model.score_samples(Dataset(X, MEASURED, incomplete=True))
-    assert np.exp(scores) @ weight == pytest.approx(1.0, abs=1e-4)
+    assert np.exp(scores) @ weight == pytest.approx(1.0, abs=1e-5)
 
 
 def test_probabilities_of_unbounded_counts_sum_to_one(fitted_table, family):

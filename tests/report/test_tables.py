@@ -6,6 +6,7 @@ import equinox as eqx
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 from scipy.special import logsumexp
 from sklearn.metrics import mutual_info_score
@@ -300,6 +301,15 @@ def test_jitter_keeps_counted_values_apart():
     moved = jittered(Integer(name="x"), places, np.random.RandomState(0))
     assert (np.rint(moved) == places).all() and len(np.unique(moved)) > 4_000
     assert (jittered(Real(name="x"), places, np.random.RandomState(0)) == places).all()
+
+
+@pytest.mark.parametrize("days", [1.5, 3.0, 45.0, 75.0, 420.0, 700.0, 5_000.0])
+@pytest.mark.parametrize("most", [2, 3, 6])
+def test_dates_of_any_range_have_a_few_ticks(days, most):
+    axis = Figure().subplots().xaxis
+    Line(Datetime(name="day"), DAY, DAY + days, 20).ticks(axis, most)
+    assert 1 <= len(axis.get_majorticklocs()) <= most
+    assert all(DAY <= place <= DAY + days for place in axis.get_majorticklocs())
 
 
 def test_dates_beyond_the_calendar_are_drawn(measured):

@@ -144,7 +144,7 @@ def report(run: Path, *, as_json: bool) -> int:
     if not page.exists():
         undone = "has no report, and none can be made"
         recall(ladder, run, undone)
-        if getattr(ladder.train_, "incomplete", False):
+        if getattr(ladder.train_, "incomplete", False) and ladder.train_.schema.plain:
             raise StoreError(f"{run} {undone}: its figures would be of complete rows")
         for name, history in histories(run).items():
             if name in ladder.rungs_:

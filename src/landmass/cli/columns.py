@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 import typer
 
+from landmass.data.builtin import DATASETS
 from landmass.data.kinds import Declared, Found
 from landmass.data.mixed import found_columns
-from landmass.data.read import table_of
+from landmass.data.read import draw, table_of
 from landmass.data.schema import AnyColumn, kind_of
 from landmass.errors import DataError, SettingError
 
@@ -76,13 +77,18 @@ def show(source: str, columns: Sequence[str], drop: Sequence[str], schema: str |
     """Print what each column of a table holds, and why that is thought.
 
     Args:
-        source: the table's path, or "-" for CSV on standard input.
+        source: the table's path, "-" for CSV on standard input, or the name of a built-in data set.
         columns: what columns are declared to hold, as `name:kind`.
         drop: columns to leave out.
         schema: the path of a TOML file that declares columns.
         toml: whether to print such a file instead.
     """
-    found = found_columns(table_of(source), columns=declared_columns(columns, schema), drop=drop)
+    declared, table = declared_columns(columns, schema), None
+    if source in DATASETS:
+        data = draw(source)
+        declared = {**dict(zip(data.schema.names, data.schema.columns, strict=True)), **declared}
+        table = data.wrap(data.X)
+    found = found_columns(table_of(source) if table is None else table, columns=declared, drop=drop)
     if toml:
         typer.echo(as_toml({name: each.column for name, each in found.items() if isinstance(each, Found)}), nl=False)
         return

@@ -17,6 +17,7 @@ from landmass.cli.sources import (
     tell_notes,
 )
 from landmass.data.binary import Binary, as_binary
+from landmass.data.builtin import DATASETS
 from landmass.data.builtin.drawn import DRAWN
 from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.dataset import Dataset
@@ -68,10 +69,11 @@ def events_for(run: Path, model: Any, source: Source) -> Dataset | Images | Exam
             )
         if not model.data_.schema.plain:
             check_there(source.source)
-            return read_as(source.source, model.data_.schema)
+            events = read_events(source)[0] if source.source in DATASETS else source.source
+            return read_as(events, model.data_.schema)
         return read_events(msgspec.structs.replace(source, missing=model._misses))[0]
     if source.source in EXAMPLES:
-        return read_events(source)[0]
+        return read_events(msgspec.structs.replace(source, target=EXAMPLES[source.source].target))[0]
     check_there(source.source)
     if source.source in DRAWN and isinstance(model.inputs_, PixelInputs):
         target, size = model.data_.schema.names[0], model.inputs_.shape[0]

@@ -68,10 +68,12 @@ def fit(order: Order, *, as_json: bool = False, with_report: bool = True, remark
     named = order.families is not None
     tables = _take_tables(order.families) if named else {family_of(text) for text in order.settings} <= set(OF_TABLES)
     asked = msgspec.structs.replace(asked, find=asked.may_be_found and tables)
-    rungs = estimators(order.families, order.settings, predict=asked.has_answers) if named or not asked.find else None
+    # What suits a table is known once its columns are.
+    wait = not named and (asked.find or (asked.is_table_of_ours and tables))
+    rungs = None if wait else estimators(order.families, order.settings, predict=asked.has_answers)
     data, source = read_events(asked)
     data.check_fit()
-    if rungs is None and asked.find:
+    if rungs is None:
         kind = ",".join(USUAL_OF_TABLES) if isinstance(data, Dataset) and not data.schema.plain else None
         order = replace(order, families=kind)
         rungs = estimators(order.families, order.settings)

@@ -38,7 +38,9 @@ def families(name: Annotated[str | None, typer.Argument(metavar="NAME", help="A 
     ),
 )
 def schema(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="CSV, TSV or Parquet file, or - for CSV on stdin.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="CSV, TSV or Parquet file, - for CSV on stdin, or built-in name.")
+    ],
     column: Declared = None,
     drop: Drop = None,
     schema: SchemaFile = None,

@@ -12,9 +12,9 @@ from landmass.catalog import OF_IMAGES
 from landmass.cli.columns import declared_columns
 from landmass.cli.console import suggest, tell
 from landmass.data.binary import Binary
-from landmass.data.builtin import DATASETS
+from landmass.data.builtin import DATASETS, truth
 from landmass.data.builtin.drawn import DRAWN
-from landmass.data.builtin.examples import EXAMPLES
+from landmass.data.builtin.examples import EXAMPLES, means_examples
 from landmass.data.dataset import Dataset
 from landmass.data.delimited import csv_table
 from landmass.data.door import read as read_any
@@ -78,11 +78,16 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return not (self.has_answers or self.holds_images or self.missing) and is_table(self.source)
 
     @property
+    def is_table_of_ours(self) -> bool:
+        """Whether it is a built-in table of columns of any kind."""
+        return self.source in DATASETS and not (self.has_answers or truth(self.source).schema.plain)
+
+    @property
     def has_answers(self) -> bool:
         """Whether there is something to predict: a target, built-in examples, or pictures with labels."""
         if self.target is not None:
             return True
-        return (self.source in EXAMPLES or self.holds_images) and not self.as_events
+        return (means_examples(self.source) or self.holds_images) and not self.as_events
 
     @property
     def holds_images(self) -> bool:

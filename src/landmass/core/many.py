@@ -22,6 +22,9 @@ ROWS = 2048
 # Rows evaluated at a time within a call: what they need besides stays in a core's cache.
 ROWS_AT_ONCE = 128
 
+# A call evaluates no more than so many times the rows that it evaluates at a time.
+MOST_AT_ONCE = 16
+
 # A component of a mixture with more numbers than this is large.
 LARGE = 1_000
 
@@ -105,7 +108,7 @@ def in_blocks(
         at_once: rows that are asked about at a time.
     """
     n = len(rows[0])
-    size = ROWS if n > at_once else at_once
+    size = min(ROWS, MOST_AT_ONCE * at_once) if n > at_once else at_once
     found = []
     for start in range(0, max(n, 1), size):
         block = [each[start : start + size] for each in rows]

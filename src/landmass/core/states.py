@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Integer
+from jaxtyping import Array, Bool, Float, Integer
 
 from landmass.core.capabilities import AbstractConditional, AbstractDensity, Context
 from landmass.core.distributions import safe_logsumexp
@@ -20,6 +20,9 @@ Evidence = Integer[Array, " columns"]
 
 FREE, GIVEN, PRESENT = 0, 1, 2
 """Nothing; its state; or that it is not missing, and no more."""
+
+FEW_STATES = 128
+"""Up to so many states running sums are taken by a product."""
 
 
 class Layout(eqx.Module):
@@ -70,15 +73,22 @@ class Layout(eqx.Module):
         joined = jnp.concatenate(found, axis=-1)
         return joined if (np.diff(order) == 1).all() else joined[..., order]
 
-    def draw(self, key: Key, log_probs: Float[Array, " states"]) -> States:
-        """A state for each column."""
-        drawn = jnp.zeros(len(self.sizes), jnp.int32)
-        for i, (columns, places) in enumerate(self.groups()):
-            share = jax.random.uniform(jax.random.fold_in(key, i), columns.shape)
-            below = jnp.cumsum(jnp.exp(_taken(log_probs, places)), axis=-1)
-            state = (below < share[:, None] * below[:, -1:]).sum(-1)
-            drawn = drawn.at[columns].set(jnp.minimum(state, places.shape[1] - 1).astype(jnp.int32))
-        return drawn
+    def draw(self, share: Float[Array, " columns"], log_probs: Float[Array, " states"]) -> States:
+        """A state for each column.
+
+        Args:
+            share: random, from 0 to below 1.
+            log_probs: of all columns' states.
+        """
+        # All columns as wide as the largest: a program for each width would take long to compile.
+        places, inside = jax.vmap(self.places)(jnp.arange(len(self.sizes)))
+        return reached(share, jnp.where(inside, log_probs[places], -jnp.inf))
+
+    def places(self, column: Integer[Array, ""]) -> tuple[Integer[Array, " most"], Bool[Array, " most"]]:
+        """Where a column's states stand: as many places as the largest column has, and which of them are its own."""
+        place = jnp.arange(max(self.sizes), dtype=jnp.int32)
+        inside = place < jnp.array(self.sizes, jnp.int32)[column]
+        return jnp.where(inside, jnp.asarray(self.starts)[column] + place, 0), inside
 
     def ones(self, x: Integer[Array, "events columns"]) -> Float[Array, "events states"]:
         """A row for each event: one at its states, zero elsewhere."""
@@ -94,9 +104,13 @@ class AbstractStates(AbstractDensity, AbstractConditional):
     def log_marginal(self, x: States, known: Evidence) -> Scalar:
         """Log-probability of what is known of some columns, whatever the others are."""
 
-    @abstractmethod
     def complete(self, key: Key, x: States, known: Evidence) -> States:
         """States of the columns that are not given, drawn given what is known."""
+        return self.complete_by(jax.random.uniform(key, (len(x) + 1,)), x, known)
+
+    @abstractmethod
+    def complete_by(self, share: Float[Array, " shares"], x: States, known: Evidence) -> States:
+        """The same by random shares from 0 to below 1, one more than columns: to make them takes long to compile."""
 
 
 class StateMixture(AbstractStates):
@@ -118,15 +132,15 @@ class StateMixture(AbstractStates):
     def sample(self, key: Key, context: Context = None) -> States:
         choose, draw = jax.random.split(key)
         chosen = jax.random.categorical(choose, self.log_weights)
-        return self.layout.draw(draw, self.tables.T[chosen])
+        share = jax.random.uniform(draw, (len(self.layout.sizes),))
+        return self.layout.draw(share, self.tables.T[chosen])
 
     def log_marginal(self, x: States, known: Evidence) -> Scalar:
         return safe_logsumexp(self._joint(x, known))
 
-    def complete(self, key: Key, x: States, known: Evidence) -> States:
-        choose, draw = jax.random.split(key)
-        chosen = jax.random.categorical(choose, self._joint(x, known))
-        drawn = self.layout.draw(draw, without_missing(self.layout, self.tables.T[chosen], known))
+    def complete_by(self, share: Float[Array, " shares"], x: States, known: Evidence) -> States:
+        chosen = reached(share[:1], jax.nn.log_softmax(self._joint(x, known))[None])[0]
+        drawn = self.layout.draw(share[1:], without_missing(self.layout, self.tables.T[chosen], known))
         return jnp.where(known == GIVEN, x, drawn)
 
     def _joint(self, x: States, known: Evidence | None) -> Float[Array, " classes"]:
@@ -137,6 +151,20 @@ class StateMixture(AbstractStates):
             there = jnp.where(jnp.array(self.layout.nullable)[:, None], there, 0.0)
             rows = jnp.where(known[:, None] == GIVEN, rows, jnp.where(known[:, None] == PRESENT, there, 0.0))
         return jax.nn.log_softmax(self.log_weights) + rows.sum(0)
+
+
+def reached(share: Float[Array, " rows"], log_probs: Float[Array, "rows states"]) -> Integer[Array, " rows"]:
+    """The state in which a share of the probability is reached: of a random share a random state.
+
+    Args:
+        share: from 0 to below 1, one a row.
+        log_probs: of each row's states; they need not be normalised.
+    """
+    chances, states = jnp.exp(log_probs), log_probs.shape[1]
+    # Of few states a product adds them up in less time.
+    below = chances @ jnp.triu(jnp.ones((states, states))) if states <= FEW_STATES else jnp.cumsum(chances, axis=-1)
+    state = (below < share[:, None] * below[:, -1:]).sum(-1)
+    return jnp.minimum(state, states - 1).astype(jnp.int32)
 
 
 def without_missing(layout: Layout, log_probs: Float[Array, " states"], known: Evidence) -> Float[Array, " states"]:

@@ -188,10 +188,11 @@ class Dataset:
         for column, values in zip(self.schema.columns, self.X.T, strict=True):
             if not isinstance(column, Continuous) or column.atoms:
                 continue
-            distinct = len(np.unique(values[~np.isnan(values)]))
-            if len(self) >= 20 and distinct < len(self) / 2:
+            known = values[~np.isnan(values)]
+            distinct = len(np.unique(known))
+            if len(known) >= 20 and distinct < len(known) / 2:
                 said.append(
-                    f"column {column.name!r} repeats its values ({distinct:,} distinct among {len(self):,} events): "
+                    f"column {column.name!r} repeats its values ({distinct:,} distinct among {len(known):,} cells): "
                     "a density can be made as sharp as one likes on such values, so read likelihoods with care"
                 )
         return tuple(said)

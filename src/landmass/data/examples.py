@@ -15,7 +15,7 @@ from sklearn.exceptions import DataConversionWarning
 from landmass.data import delimited, images, tables
 from landmass.data.batches import Split, split_rows
 from landmass.data.builtin.drawn import DRAWN
-from landmass.data.builtin.examples import EXAMPLES
+from landmass.data.builtin.examples import EXAMPLES, asks_for_examples
 from landmass.data.door import read as read_any
 from landmass.data.features import Features, Table
 from landmass.data.images import Images
@@ -164,7 +164,7 @@ def read_examples(X: Any, y: Any, like: Inputs | None = None) -> Examples:
     """
     if isinstance(X, Examples) and y is None:
         return X
-    if isinstance(X, str) and X in EXAMPLES and y is None:
+    if asks_for_examples(X, y):
         return examples(X)
     inputs, name = (X.inputs, X.name) if isinstance(X, Examples) else read_inputs(X, like)
     known = inputs.labels if isinstance(inputs, Images) else inputs.columns
@@ -218,9 +218,9 @@ def examples(
         size: height and width to bring all pictures to; one number makes squares.
         grey: whether to make all pictures grey; None does so if all are.
     """
-    if isinstance(source, str) and source in EXAMPLES and target is None:
+    if asks_for_examples(source, target):
         made = EXAMPLES[source].make(EXAMPLES[source].n if n is None else n, seed)
-        return Examples(made.inputs, made.answers, made.target, source, made.chances)
+        return Examples(made.inputs, made.answers, EXAMPLES[source].target, source, made.chances)
     if isinstance(source, str) and source in DRAWN and source not in EXAMPLES:
         return read_examples(read_any(source, n=n, seed=seed, size=size, grey=grey), target)
     if n is not None:

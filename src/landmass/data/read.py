@@ -96,7 +96,7 @@ def read(
     if isinstance(source, Pieces):
         raise DataError(f"{source.name} comes in pieces, and is needed whole here; read it with landmass.read")
     if isinstance(source, str) and source in DATASETS:
-        if schema is not None:
+        if schema is not None or columns or drop:
             raise SettingError(f"the built-in data set {source!r} brings its own schema")
         return draw(source, n=n, seed=seed)
     if isinstance(source, str) and source in DRAWN:
@@ -123,12 +123,14 @@ def read_as(source: Any, schema: Schema) -> Dataset:
     """Read events of a sample space that is known, their columns found by name, or by place in an array.
 
     Args:
-        source: as `read` takes it.
+        source: as `read` takes it; of a built-in data set as many events as it has by default.
         schema: the sample space.
 
     Raises:
         DataError: a column is missing, or holds what the schema does not allow.
     """
+    if isinstance(source, str) and source in DATASETS:
+        source = draw(source)
     if isinstance(source, Dataset):
         return mixed.same_columns(source, schema)
     table, name, _, unnamed = _table(source)
@@ -203,7 +205,10 @@ def draw(name: str, *, n: int | None = None, seed: int = 0) -> Dataset:
         raise SettingError(f"n must be at least 1, got {count}")
     check_size(f"drawing n = {count:,} events of {name}", 8 * count * len(source.schema.columns))
     events = source.sample(count, np.random.default_rng(seed))
-    return Dataset(events, source.schema, name=name, container=tables.arrow_container, truth=source)
+    incomplete = bool(np.isnan(events).any())
+    return Dataset(
+        events, source.schema, name=name, container=tables.arrow_container, truth=source, incomplete=incomplete
+    )
 
 
 def _read_path(source: str | Path, missing: bool) -> Dataset:

@@ -3,6 +3,7 @@
 from abc import ABC
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import jax
@@ -25,6 +26,8 @@ from landmass.types import HostEvents, LogDensities
 
 Given = Mapping[str, Any]
 """What some columns are known to hold, by name; None is an empty cell."""
+
+BELOW_ONE = np.nextafter(np.float32(1.0), np.float32(0.0))
 
 Codes = Integer[np.ndarray, "events columns"]
 Seed = int | np.random.RandomState | None
@@ -132,8 +135,8 @@ class AnsweringEstimator(StatesEstimator, ABC):
         codes, known, _ = self._evidence(events)
         empty = np.isnan(events)
         known[empty] = PRESENT
-        drawn = [self.space_.inverse(self.completed(codes, known, rng), rng) for _ in range(n_draws)]
-        return [self.data_.wrap(np.where(empty, each, events)) for each in drawn]
+        drawn = self.completions(codes, known, n_draws, rng)
+        return [self.data_.wrap(np.where(empty, self.space_.inverse(each, rng), events)) for each in drawn]
 
     def expectation(
         self,
@@ -173,7 +176,20 @@ class AnsweringEstimator(StatesEstimator, ABC):
             known: what is known of each, as in `landmass.core.states`.
             rng: source of all randomness.
         """
-        return in_blocks(_completed, self.model_, codes, known, rng.randint(0, 2**31 - 1, len(codes)))
+        shares = rng.random_sample((len(codes), codes.shape[1] + 1)).astype(np.float32)
+        # In single precision a share may have become 1.
+        return in_blocks(_completed, self.model_, codes, known, np.minimum(shares, BELOW_ONE))
+
+    def completions(self, codes: Codes, known: Codes, n_draws: int, rng: np.random.RandomState) -> list[Codes]:
+        """The same several times, each with draws of its own.
+
+        Args:
+            codes: see `completed`, and so for `known` and `rng`.
+            known: see there.
+            n_draws: how many times.
+            rng: see there.
+        """
+        return [self.completed(codes, known, rng) for _ in range(n_draws)]
 
     def pointwise_information(self, X: Any, column: str) -> Float[np.ndarray, "events columns"] | None:
         if not isinstance(self.model_, AbstractConditional):
@@ -230,9 +246,6 @@ class Part:
         estimator: fitted.
         given: what columns hold, by name; None is an empty cell.
         columns: the names of those whose density it is.
-
-    Attributes:
-        log_given: log-probability of what is given, in nats; of a number the probability of the cell in which it lies.
     """
 
     def __init__(self, estimator: AnsweringEstimator, given: Given, columns: Sequence[str]) -> None:
@@ -250,7 +263,6 @@ class Part:
         self._codes, self._known, _ = estimator._evidence(event)
         self._known[:] = FREE
         self._known[0, self._given] = GIVEN
-        self.log_given = 0.0
         if self._given:
             inside = [estimator.space_.cuts[p].forward(event[:, p])[1][0] for p in self._given]
             impossible = [p for p, each in zip(self._given, inside, strict=True) if each == -np.inf]
@@ -259,7 +271,11 @@ class Part:
                 raise DataError(
                     f"column {column.name!r} cannot hold {given[column.name]!r}: it lies outside of its sample space"
                 )
-            self.log_given = float(estimator.log_marginals(self._codes, self._known)[0])
+
+    @cached_property
+    def log_given(self) -> float:
+        """Log-probability of what is given, in nats; of a number the probability of the cell in which it lies."""
+        return float(self.estimator.log_marginals(self._codes, self._known)[0]) if self._given else 0.0
 
     def score_samples(self, X: Any) -> LogDensities:
         """Log-density of each event's columns, in nats, in their units; -inf where it is zero.
@@ -304,5 +320,5 @@ def _log_marginals(model: AbstractStates, codes: Array, known: Array) -> Array:
     return jax.vmap(model.log_marginal)(codes, known)
 
 
-def _completed(model: AbstractStates, codes: Array, known: Array, seeds: Array) -> Array:
-    return jax.vmap(lambda seed, x, what: model.complete(jax.random.key(seed), x, what))(seeds, codes, known)
+def _completed(model: AbstractStates, codes: Array, known: Array, shares: Array) -> Array:
+    return jax.vmap(model.complete_by)(shares, codes, known)

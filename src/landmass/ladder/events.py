@@ -7,7 +7,7 @@ from typing import Any
 from landmass.data import read as columns
 from landmass.data import tables
 from landmass.data.builtin.drawn import DRAWN
-from landmass.data.builtin.examples import EXAMPLES
+from landmass.data.builtin.examples import EXAMPLES, means_examples
 from landmass.data.dataset import Dataset
 from landmass.data.door import read, read_like
 from landmass.data.examples import Examples, read_examples
@@ -23,9 +23,9 @@ def read_events(X: Any, target: Any, families: Wanted) -> Dataset | Images | Exa
         DataError: they cannot be modelled.
     """
     name = X if isinstance(X, str) else ""
-    # A name of both means examples, unless densities are asked for.
+    # A name of both images and examples means examples, unless densities are asked for.
     drawn = name in DRAWN and (name not in EXAMPLES or are_densities(families))
-    known = isinstance(X, Examples) or (name in EXAMPLES and not drawn)
+    known = isinstance(X, Examples) or (means_examples(name) and not drawn)
     # Arrays are taken as plain numbers; in tables there is more to be found.
     find = is_table(X) and take_tables(families)
     data = None if target is not None or known else columns.read(X, find=True) if find else read(X)

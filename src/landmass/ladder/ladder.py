@@ -18,7 +18,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from landmass.catalog import OF_IMAGES, load_estimator
 from landmass.data.batches import split
-from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.dataset import Dataset
 from landmass.data.examples import Examples
 from landmass.data.images import Images
@@ -145,14 +144,13 @@ class Ladder(DensityMixin, BaseEstimator):
             DataError: they are others.
         """
         check_is_fitted(self, "rungs_")
-        knows = isinstance(X, Examples) or (isinstance(X, str) and X in EXAMPLES)
         # Images without a target are those of densities.
         families = list(OF_IMAGES) if self.target_ is None else None
         schema, rows = self.last_.data_.schema, self.split_
         if self.target_ is None and not schema.plain:
             data: Dataset | Images | Examples = read_as(X, schema)
         else:
-            data = read_events(X, None if knows else self.target_, families)
+            data = read_events(X, None if isinstance(X, Examples) else self.target_, families)
         if isinstance(data, Examples) != (self.target_ is not None):
             needed = "landmass.read" if self.target_ is None else "landmass.examples"
             raise DataError(f"the ladder was fitted to other events; give those, as {needed}(…) reads them")

@@ -16,8 +16,8 @@ from landmass.arrays import on_device
 from landmass.core.capabilities import AbstractDensity, Context
 from landmass.core.distributions import Mixture
 from landmass.core.many import in_blocks, log_prob
-from landmass.core.particles import Particles, follow
-from landmass.core.states import GIVEN, Layout
+from landmass.core.particles import AbstractChain, Column, Particles, follow
+from landmass.core.states import FREE, GIVEN, Layout
 from landmass.data.dataset import AT_A_TIME
 from landmass.errors import DataError
 from landmass.estimator.base import require
@@ -44,7 +44,7 @@ SMOOTHING = 0.1
 States = Integer[Array, "events columns"]
 
 
-class MaskedStates(AbstractDensity):
+class MaskedStates(AbstractDensity, AbstractChain):
     """One member: a network whose numbers for a column see the columns before it in its order, and no others.
 
     Args:
@@ -80,35 +80,46 @@ class MaskedStates(AbstractDensity):
         ones = self.layout.ones(x)
         return (self._log_softmax(ones, key) * ones).sum(-1)
 
-    def log_conditionals(self, x: States) -> Float[Array, "events states"]:
-        """Log-probabilities of each column's states given the columns before it in the order."""
-        return self._log_softmax(self.layout.ones(x), None)
-
     def sample(self, key: Key, context: Context = None) -> Integer[Array, " columns"]:
         return self.samples(key, 1)[0]
 
     def samples(self, key: Key, n: int, context: Context = None) -> States:
         """Column by column, in the member's order."""
-        keys = jax.random.split(key, n)
+        nothing = jnp.zeros(len(self.layout.sizes), jnp.int32)
+        return follow(self, key, nothing, jnp.full_like(nothing, FREE), n).states
 
-        def next_column(place: Array, x: States) -> States:
-            log_probs = self.log_conditionals(x)
-            drawn = jax.vmap(lambda k, row: self.layout.draw(jax.random.fold_in(k, place), row))(keys, log_probs)
-            return jnp.where((self.rank == place)[None], drawn, x)
+    def begin(self, count: int) -> Float[Array, "events units"]:
+        return jnp.repeat(self.biases[0][None], count, axis=0)
 
-        columns = len(self.layout.sizes)
-        return jax.lax.fori_loop(0, columns, next_column, jnp.zeros((n, columns), jnp.int32))
+    def see(
+        self, known: Float[Array, "events units"], column: Column, state: Integer[Array, " events"]
+    ) -> Float[Array, "events units"]:
+        sees = self.rank[column] <= self._degree
+        return known + jnp.where(sees[None], self.into[jnp.asarray(self.layout.starts)[column] + state], 0.0)
+
+    def tell(self, known: Float[Array, "events units"], column: Column) -> Float[Array, "events most"]:
+        places, inside = self.layout.places(column)
+        told = jnp.where((self._degree < self.rank[column])[:, None], self.out[:, places], 0.0)
+        logits = self.start[places][None] + self._deeper(known, None) @ told
+        return jax.nn.log_softmax(jnp.where(inside[None], logits, -jnp.inf), axis=1)
+
+    @property
+    def _degree(self) -> Integer[np.ndarray, " units"]:
+        """Units of degree d see the columns of rank d and before, and tell those after."""
+        return np.arange(len(self.biases[0]), dtype=np.int32) % max(len(self.layout.sizes) - 1, 1)
 
     def _log_softmax(self, ones: Float[Array, "events states"], key: Key | None) -> Float[Array, "events states"]:
         rank = self.rank[self.layout.column_of]
-        # Units of degree d see the columns of rank d and before, and tell those after.
-        degree = np.arange(len(self.biases[0]), dtype=np.int32) % max(len(self.layout.sizes) - 1, 1)
-        hidden = ones @ jnp.where(rank[:, None] <= degree[None], self.into, 0.0) + self.biases[0][None]
+        first = ones @ jnp.where(rank[:, None] <= self._degree[None], self.into, 0.0) + self.biases[0][None]
+        told = jnp.where(self._degree[:, None] < rank[None], self.out, 0.0)
+        return self.layout.log_softmax(self.start[None] + self._deeper(first, key) @ told)
+
+    def _deeper(self, hidden: Float[Array, "events units"], key: Key | None) -> Float[Array, "events units"]:
+        """What the last layer gives, of what has come to the first."""
         for i, (weight, bias) in enumerate(zip(self.between, self.biases[1:], strict=True)):
-            seen = jnp.where(degree[:, None] <= degree[None], weight, 0.0)
+            seen = jnp.where(self._degree[:, None] <= self._degree[None], weight, 0.0)
             hidden = hidden + self._dropped(jax.nn.silu(hidden), key, i) @ seen + bias[None]
-        told = jnp.where(degree[:, None] < rank[None], self.out, 0.0)
-        return self.layout.log_softmax(self.start[None] + self._dropped(jax.nn.silu(hidden), key, -1) @ told)
+        return self._dropped(jax.nn.silu(hidden), key, -1)
 
     def _dropped(self, hidden: Float[Array, "events units"], key: Key | None, layer: int) -> Float[Array, "..."]:
         if key is None or not self.dropout:
@@ -196,8 +207,12 @@ class Autoregressive(LongEstimator, AnsweringEstimator, GradientEstimator):
     def completed(self, codes: Codes, known: Codes, rng: np.random.RandomState) -> Codes:
         if len(codes) > 1 and (known == known[0]).all() and (codes == codes[0])[:, known[0] == GIVEN].all():
             return self._alike(codes[0], known[0], len(codes), rng)
-        seeds = rng.randint(0, 2**31 - 1, len(codes))
-        return in_blocks(_completed, self.model_, codes, known, seeds, at_once=EVENTS)
+        return self.completions(codes, known, 1, rng)[0]
+
+    def completions(self, codes: Codes, known: Codes, n_draws: int, rng: np.random.RandomState) -> list[Codes]:
+        """Of each event the draws are from the same particles."""
+        seeds = rng.randint(0, 2**31 - 1, (len(codes), n_draws))
+        return list(in_blocks(_completed, self.model_, codes, known, seeds, at_once=EVENTS).swapaxes(0, 1))
 
     def _alike(
         self,
@@ -206,21 +221,21 @@ class Autoregressive(LongEstimator, AnsweringEstimator, GradientEstimator):
         n: int,
         rng: np.random.RandomState,
     ) -> Codes:
-        """Many events of which the same is known, from one cloud of particles for each member."""
-        count = max(MANY, 1 << (n - 1).bit_length())
-        key = jax.random.key(rng.randint(2**31 - 1))
-        clouds = _clouds(self.model_, key, on_device(x), on_device(known), count)
-        within = _shares(np.asarray(clouds.log_weights, np.float64))
-        of_members = _shares(np.asarray(clouds.log_total, np.float64))
-        weights = (of_members[:, None] * within).ravel()
-        effective = 1.0 / float((of_members**2 / np.asarray(clouds.effective, np.float64)).sum())
+        """Many events of which the same is known, from clouds of particles for each member."""
+        seeds = rng.randint(0, 2**31 - 1, -(-n // MANY))
+        told = [_clouds(self.model_, jax.random.key(seed), on_device(x), on_device(known), MANY) for seed in seeds]
+        clouds = jax.tree.map(lambda *each: np.concatenate(each), *told)
+        within = _shares(clouds.log_weights.astype(np.float64))
+        of_clouds = _shares(clouds.log_total.astype(np.float64))
+        weights = (of_clouds[:, None] * within).ravel()
+        effective = 1.0 / float((of_clouds**2 / clouds.effective).sum())
         if effective < LEAST_EFFECTIVE:
             raise DataError(
                 f"what is given is too rare for this network: of {weights.size:,} particles {effective:.0f} are left "
                 "that count; ask a family that answers exactly (latent_class), or give less"
             )
         chosen = rng.choice(weights.size, n, p=weights / weights.sum())
-        return np.asarray(clouds.states).reshape(-1, len(x))[chosen]
+        return clouds.states.reshape(-1, len(x))[chosen]
 
     @property
     def parameters_(self) -> Mapping[str, np.ndarray]:
@@ -249,8 +264,10 @@ def _shares(logs: Float[np.ndarray, "*members shares"]) -> Float[np.ndarray, "*m
 @eqx.filter_jit
 def _clouds(model: Mixture, key: Key, x: Array, known: Array, count: int) -> Particles:
     """A cloud of particles for each member, the log-probability of what is known together with that member."""
+    arrays, rest = eqx.partition(model.components, eqx.is_array)
     keys = jax.random.split(key, len(model.log_weights))
-    found = eqx.filter_vmap(lambda member, own: follow(member, own, x, known, count))(model.components, keys)
+    # One after the other: products of several members at once take longer.
+    found = jax.lax.map(lambda each: follow(eqx.combine(each[0], rest), each[1], x, known, count), (arrays, keys))
     return found._replace(log_total=found.log_total + jax.nn.log_softmax(model.log_weights))
 
 
@@ -262,11 +279,11 @@ def _log_totals(model: Mixture, codes: Array, known: Array, seeds: Array) -> Arr
 
 
 def _completed(model: Mixture, codes: Array, known: Array, seeds: Array) -> Array:
-    def one(x: Array, what: Array, seed: Array) -> Array:
-        cloud, choose = jax.random.split(jax.random.key(seed))
+    def one(x: Array, what: Array, each: Array) -> Array:
+        cloud, choose = jax.random.split(jax.random.key(each[0]))
         found = _clouds(model, cloud, x, what, FEW)
         within = jax.nn.log_softmax(found.log_weights, axis=1) + found.log_total[:, None]
-        return found.states.reshape(-1, len(x))[jax.random.categorical(choose, within.ravel())]
+        return found.states.reshape(-1, len(x))[jax.random.categorical(choose, within.ravel(), shape=each.shape)]
 
     return jax.vmap(one)(codes, known, seeds)
 

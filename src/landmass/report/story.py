@@ -27,12 +27,7 @@ def _verdict(m: Measures) -> list[str]:
     last = ledger.rung(m.last)
     if last.family != best.family and last.nats is not None:
         said.append(f"The {title(last.family)} of all rungs, each weighted by validation, scores {verdict.nats(last)}.")
-    if ledger.true_entropy is not None:
-        said.append(
-            f"No model can expect more than {signed(-ledger.true_entropy, 3)}, which is minus the entropy of the "
-            "distribution that the events were drawn from."
-        )
-        said.append(verdict.gaps(m, [last, best, base]))
+    said += verdict.truth(m, [last, best, base])
     said += verdict.ratio(best if best.nats is not None else last, base)
     return [" ".join(part for part in said if part)] if said else []
 

@@ -165,8 +165,10 @@ class Line:
             kept = whole[:: max(len(whole) // most, 1)]
             places, names = [float(exponent) for exponent in kept], [power(1, exponent) for exponent in kept]
         elif isinstance(self.column, Datetime) and CALENDAR[0] < self.low < self.high < CALENDAR[1]:
-            locator = dates.AutoDateLocator(minticks=2, maxticks=most)
-            places = self._inside(locator.tick_values(dates.num2date(self.low), dates.num2date(self.high)))
+            # With fewer than five it may find none that are as far apart as they must be, and warns.
+            locator = dates.AutoDateLocator(minticks=2, maxticks=max(most, 5))
+            found = self._inside(locator.tick_values(dates.num2date(self.low), dates.num2date(self.high)))
+            places = found[:: max(math.ceil(len(found) / most), 1)]
             names = dates.ConciseDateFormatter(locator, show_offset=False).format_ticks(places)
         else:
             locator = MaxNLocator(most, integer=isinstance(self.column, Integer))

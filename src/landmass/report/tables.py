@@ -134,7 +134,7 @@ def _verdict(m: Tabled) -> list[str]:
         said.append(
             f"The {title(last.family)} of all rungs, each weighted by validation, scores {verdict.nats(last)}{gain}."
         )
-    return [*said, *verdict.ratio(last if best.nats is None else best, first)]
+    return [*said, *verdict.truth(m, [last, best, first]), *verdict.ratio(last if best.nats is None else best, first)]
 
 
 def _gained(gain: float, error: float | None) -> str:

@@ -33,6 +33,17 @@ def columns(names: Sequence[str]) -> str:
     return f"{'one column' if many == 1 else f'{many} columns'}: {', '.join(names[:MOST_NAMES])}{more}"
 
 
+def truth(m: Shown, rungs: list[Rung]) -> list[str]:
+    """What no model can beat, and how far rungs are from it; nothing where it is not known."""
+    if m.ledger.true_entropy is None:
+        return []
+    return [
+        f"No model can expect more than {signed(-m.ledger.true_entropy, 3)}, which is minus the entropy of the "
+        "distribution that the events were drawn from.",
+        *filter(None, [gaps(m, rungs)]),
+    ]
+
+
 def gaps(m: Shown, rungs: list[Rung]) -> str:
     """How far rungs are from the truth, in one sentence; nothing where it is not known."""
     told = []

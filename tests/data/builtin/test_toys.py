@@ -12,7 +12,7 @@ from landmass.data.builtin.toys import Moons, Pinwheel, SmoothToy, eight_gaussia
 from landmass.errors import SettingError
 
 FALSE_ALARM = 1e-6
-TOYS = [name for name in DATASETS if name != "land"]
+TOYS = [name for name in DATASETS if name not in ("land", "visitors")]
 SMOOTH = [name for name in TOYS if isinstance(truth(name), SmoothToy)]
 N = 20_000
 

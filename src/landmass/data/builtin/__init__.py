@@ -12,6 +12,13 @@ from landmass.errors import SettingError
 __all__ = ["DATASETS", "BuiltIn", "Truth", "truth"]
 
 
+def _visitors() -> Truth:
+    # It takes half a second to import SciPy's distributions.
+    from landmass.data.builtin.visitors import Visitors
+
+    return Visitors()
+
+
 @dataclass(frozen=True)
 class BuiltIn:
     """A built-in data set.
@@ -34,6 +41,9 @@ DATASETS: dict[str, BuiltIn] = {
     "checkerboard": BuiltIn("uniform on eight of the sixteen squares of a board", Checkerboard, 10_000),
     "pinwheel": BuiltIn("five arms of Gaussian noise, twisted about the middle", pinwheel, 10_000),
     "mixture": BuiltIn("three correlated Gaussians of unequal weight", mixture, 10_000),
+    "visitors": BuiltIn(
+        "visitors of a site: a table of columns of every kind, some of whose cells are empty", _visitors, 10_000
+    ),
 }
 
 

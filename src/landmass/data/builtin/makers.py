@@ -4,9 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Shaped
+from scipy.special import expit
 
 from landmass.data.builtin.land import Land
 from landmass.data.builtin.portraits import portraits
+from landmass.data.builtin.visitors import TITLES, VISITS, subscribing
 from landmass.data.features import Table
 from landmass.data.images import Images, from_array
 
@@ -17,43 +19,30 @@ class Made(NamedTuple):
     Args:
         inputs: what a predictor is given.
         answers: what it is to predict.
-        target: what the answers are called.
         chances: the exact probability of each class given the event, classes in sorted order; None if unknown.
     """
 
     inputs: Table | Images
     answers: Shaped[np.ndarray, " events"]
-    target: str
     chances: Float[np.ndarray, "events classes"] | None
-
-
-# What a title's holders do as they visit more often: five titles subscribe, five are annoyed.
-TITLES = {
-    **dict.fromkeys(("analyst", "baker", "editor", "nurse", "teacher"), 1.0),
-    **dict.fromkeys(("clerk", "driver", "judge", "pilot", "smith"), -1.0),
-}
-
-# The visits at which all titles are as likely to subscribe as not, and what a visit more does to the log-odds.
-MIDDLE, SLOPE = 10.0, 0.9
 
 
 def visitors(n: int, seed: int) -> Made:
     """Visitors of a site: their job title and number of visits, and whether they subscribe.
 
-    Neither tells anything alone: half of the titles subscribe as they come more often, the other half do not.
+    They are those of the table of that name, whose other columns are not told. Neither tells anything alone: half of
+    the titles subscribe as they come more often, the other half do not.
 
     Args:
         n: how many.
         seed: seed of the draw.
     """
     rng = np.random.default_rng(seed)
-    title = rng.choice(list(TITLES), n)
-    visits = rng.integers(0, 21, n).astype(float)
-    way = np.array([TITLES[each] for each in title.tolist()])
-    chance = 1.0 / (1.0 + np.exp(-SLOPE * way * (visits - MIDDLE)))
+    title, visits = rng.integers(len(TITLES), size=n), rng.integers(VISITS, size=n)
+    chance = expit(subscribing(title, visits))
     answers = np.where(rng.random(n) < chance, "yes", "no")
-    table = Table({"job_title": title.astype(object), "site_visits": visits})
-    return Made(table, answers, "subscribes", np.column_stack([1.0 - chance, chance]))
+    table = Table({"job_title": np.array(TITLES, object)[title], "site_visits": visits.astype(float)})
+    return Made(table, answers, np.column_stack([1.0 - chance, chance]))
 
 
 def land_and_sea(n: int, seed: int) -> Made:
@@ -67,7 +56,7 @@ def land_and_sea(n: int, seed: int) -> Made:
     is_land = Land().contains(places)
     table = Table({"longitude": places[:, 0], "latitude": places[:, 1]})
     chances = np.column_stack([is_land, ~is_land]).astype(float)
-    return Made(table, np.where(is_land, "land", "sea"), "place", chances)
+    return Made(table, np.where(is_land, "land", "sea"), chances)
 
 
 def smiles(n: int, seed: int) -> Made:
@@ -79,7 +68,7 @@ def smiles(n: int, seed: int) -> Made:
     """
     images = portraits(n, seed=seed, label_noise=0.05, occlusion=0.25)
     chance = np.asarray(images.labels["smiling_chance"])
-    return Made(images, np.asarray(images.labels["smiling"]), "smiling", np.column_stack([1.0 - chance, chance]))
+    return Made(images, np.asarray(images.labels["smiling"]), np.column_stack([1.0 - chance, chance]))
 
 
 def digits(n: int, seed: int) -> Made:
@@ -94,4 +83,4 @@ def digits(n: int, seed: int) -> Made:
     images, label = (np.asarray(part) for part in load_digits(return_X_y=True))
     chosen = np.random.default_rng(seed).permutation(len(label))[:n]
     grey = np.round(images[chosen].reshape(-1, 8, 8) * (255.0 / 16.0)).astype(np.uint8)
-    return Made(from_array(grey, name="digits"), label[chosen], "digit", None)
+    return Made(from_array(grey, name="digits"), label[chosen], None)

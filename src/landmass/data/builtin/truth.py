@@ -47,13 +47,15 @@ class Truth(ABC):
             X: events, one a row, in the schema's columns and units.
 
         Raises:
-            DataError: the number of columns is not the schema's, or a value is not a finite number.
+            DataError: the number of columns is not the schema's, or a value is neither a finite number nor an empty
+                cell (NaN) where such may be.
         """
         X = np.asarray(X, dtype=np.float64)
         names = self.schema.names
         if X.shape[1] != len(names):
             raise DataError(f"needs {len(names)} columns ({', '.join(names)}), got {X.shape[1]}")
-        bad = np.argwhere(~np.isfinite(X))
+        may_be_empty = np.array([column.nullable for column in self.schema.columns])
+        bad = np.argwhere(~np.isfinite(X) & ~(np.isnan(X) & may_be_empty))
         if len(bad):
             row, column = bad[0]
             raise DataError(

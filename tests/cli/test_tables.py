@@ -1,0 +1,77 @@
+"""A built-in table on the command line: its columns are known, and so is how far its rungs are from the truth."""
+
+import json
+from pathlib import Path
+
+import pyarrow.csv
+import pytest
+
+import landmass
+from landmass.cli.events import FRESH_SEED
+from landmass.data.builtin import truth
+from tests.cli.conftest import Call
+
+QUICK = ("--n", "300", "--out", "run")
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch):
+    """One family of tables, the quickest, where none is named."""
+    monkeypatch.setattr("landmass.cli.fit.OF_TABLES", {"independent": "Independent"})
+
+
+@pytest.fixture
+def fitted(call: Call, few: None):
+    return call("fit", "visitors", *QUICK, "--test", "visitors", "--no-report")
+
+
+def test_table_is_fitted_by_families_of_tables_and_held_against_the_truth(fitted):
+    assert fitted.code == 0, fitted.err
+    assert "gap to truth" in fitted.out
+    ledger = json.loads(Path("run/ledger.json").read_text())
+    assert [rung["family"] for rung in ledger["rungs"]] == ["independent"]
+    assert ledger["true_entropy"] == truth("visitors").entropy
+    assert ledger["n"] == {"train": 270, "validation": 30, "test": 20_000}
+    # Independent columns lose what the columns tell of each other: more than a nat.
+    assert -ledger["rungs"][0]["nats"] > ledger["true_entropy"] + 1.0
+
+
+def test_questions_are_answered_of_other_rows_than_those_learned_from(call: Call, fitted):
+    told = json.loads(call("score", "run", "visitors", "--n", "50", "--json").out)
+    fresh = landmass.read("visitors", n=50, seed=FRESH_SEED)
+    assert told["nats"] == pytest.approx(landmass.load("run").score(fresh))
+    answer = call("conditional", "run", "job_title=nurse", "rating=", "-n", "4", "--out", "rows.csv")
+    assert answer.code == 0, answer.err
+    rows = pyarrow.csv.read_csv("rows.csv", convert_options=pyarrow.csv.ConvertOptions(strings_can_be_null=True))
+    assert rows.column_names == truth("visitors").schema.names
+    assert rows["job_title"].to_pylist() == ["nurse"] * 4
+    assert rows["rating"].null_count == 4
+    assert call("impute", "run", "visitors", "--out", "filled.csv").code == 0
+    assert pyarrow.csv.read_csv("filled.csv")["rating"].null_count == 0
+
+
+def test_report_is_made_anew_of_rows_with_empty_cells(call: Call, fitted):
+    answer = call("report", "run")
+    assert answer.code == 0, answer.err
+    told = f"{-truth('visitors').entropy:.3f}, which is minus the entropy".replace("-", "−")
+    assert f"No model can expect more than {told}" in Path("run/report.html").read_text()
+
+
+def test_schema_of_a_table_is_told(call: Call):
+    lines = call("schema", "visitors").out.splitlines()
+    assert [line.split()[0] for line in lines] == ["column", *truth("visitors").schema.names]
+    assert "circular" in next(line for line in lines if line.startswith("hour"))
+    assert "atoms = [0.0]" in call("schema", "visitors", "--toml").out
+
+
+def test_table_brings_its_own_columns(call: Call):
+    assert "'visitors' brings its own schema" in call("fit", "visitors", *QUICK, "--drop", "hour").err
+
+
+def test_one_of_its_columns_is_predicted_where_it_is_named(call: Call):
+    sets = ("--set", "neural_classifier.max_steps=2", "--set", "neural_classifier.architecture=linear")
+    answer = call("fit", "visitors", "--target", "subscribes", *QUICK, *sets, "--no-report")
+    assert answer.code == 0, answer.err
+    assert landmass.load("run").target_ == "subscribes"
+    answer = call("score", "run", "visitors", "--n", "20", "--rung", "linear")
+    assert "nats an event: linear, 20 events" in answer.out
