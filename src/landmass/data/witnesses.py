@@ -88,7 +88,7 @@ class _Seen:
         if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
             return new | set(self._farther(_numbers(column)))
         if len(self.words) < MOST_WORDS and not pa.types.is_nested(kind):
-            coded = (column if pa.types.is_dictionary(kind) else pc.dictionary_encode(column)).combine_chunks()
+            coded = (column if pa.types.is_dictionary(kind) else column.dictionary_encode()).combine_chunks()
             codes, first = np.unique(coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), return_index=True)
             words = coded.dictionary.to_pylist()
             fresh = [(words[code], int(row)) for code, row in zip(codes, first, strict=True) if code >= 0]

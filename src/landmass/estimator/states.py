@@ -98,7 +98,7 @@ class LongEstimator(StatesEstimator, ABC):
         learner = replace(self._once(z), patience=None)
         # Another seed than that of the sample.
         key = jax.random.key(self._seed() + 1)
-        model = self._settle(loop.run(learner, z, nothing, key, listen, checkpoint.inside("all")).model)
+        model: Any = self._settle(loop.run(learner, z, nothing, key, listen, checkpoint.inside("all")).model)
         codes, weight = held_out.whole
         if not len(codes) or weight @ log_prob(model, codes) > weight @ log_prob(self.model_, codes):
             self.model_ = model

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -187,7 +188,8 @@ class Autoregressive(LongEstimator, AnsweringEstimator, GradientEstimator):
             on_device(np.broadcast_to(np.log(shares), (*many, layout.total)), np.float32),
             on_device(np.stack(ranks), np.int32),
         )
-        return eqx.filter_vmap(lambda *each: MaskedStates(*each, layout=layout, dropout=self.dropout))(*weights)
+        made: Callable[..., MaskedStates] = partial(MaskedStates, layout=layout, dropout=self.dropout)
+        return eqx.filter_vmap(made)(*weights)
 
     def _empty(self, space: Any, sizes: Mapping[str, int]) -> AbstractDensity:
         return Mixture(jnp.zeros(self.members), self._members(space, 2, jax.random.key(0)))

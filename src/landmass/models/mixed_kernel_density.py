@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Integer
 
 from landmass.arrays import on_device
 from landmass.core.capabilities import AbstractDensity, Context
-from landmass.core.states import GIVEN, PRESENT, AbstractStates, Evidence, Layout, States, without_missing
+from landmass.core.states import GIVEN, PRESENT, AbstractStates, Evidence, Layout, States, reached, without_missing
 from landmass.data.cuts import Cut
 from landmass.data.states import StateSpace
 from landmass.estimator.base import require
@@ -53,15 +53,15 @@ class RowKernels(AbstractStates):
 
     def sample(self, key: Key, context: Context = None) -> States:
         choose, draw = jax.random.split(key)
-        return self.layout.draw(draw, self._about(jax.random.randint(choose, (), 0, len(self.rows))))
+        about = self._about(jax.random.randint(choose, (), 0, len(self.rows)))
+        return self.layout.draw(jax.random.uniform(draw, (len(self.layout.sizes),)), about)
 
     def log_marginal(self, x: States, known: Evidence) -> Scalar:
         return jax.nn.logsumexp(self.log_bumps(x, known)) - np.log(len(self.rows))
 
-    def complete(self, key: Key, x: States, known: Evidence) -> States:
-        choose, draw = jax.random.split(key)
-        about = self._about(jax.random.categorical(choose, self.log_bumps(x, known)))
-        drawn = self.layout.draw(draw, without_missing(self.layout, about, known))
+    def complete_by(self, share: Float[Array, " shares"], x: States, known: Evidence) -> States:
+        about = self._about(reached(share[:1], jax.nn.log_softmax(self.log_bumps(x, known))[None])[0])
+        drawn = self.layout.draw(share[1:], without_missing(self.layout, about, known))
         return jnp.where(known == GIVEN, x, drawn)
 
     def log_bumps(self, x: States, known: Evidence | None) -> Float[Array, " events"]:
@@ -135,21 +135,21 @@ def _learned(rows: Integer[np.ndarray, "events columns"], space: StateSpace, rng
     parts = [_parts(cut, codes) for cut, codes in zip(space.cuts, rows.T, strict=True)]
     shares = [np.full(len(each), 1.0 / len(each)) for each in parts]
     queries = rng.choice(len(rows), min(QUERIES, len(rows)), replace=False).astype(np.int32)
-    score = -np.inf
-    for _ in range(PASSES):
+    score, passes = -np.inf, 0
+    while True:
         kernels = [np.tensordot(share, each, 1) for share, each in zip(shares, parts, strict=True)]
         packed = np.log(np.concatenate([each.ravel() for each in kernels]))
         model = RowKernels(on_device(rows), on_device(packed, np.float32), layout)
         pairs, found = _expected(model, on_device(queries))
+        passes += 1
         gain, score = float(found) - score, float(found)
-        if gain < LEAST_GAIN:
-            break
+        if gain < LEAST_GAIN or passes == PASSES:
+            return model
         flat = np.asarray(pairs, np.float64)
         for i, (first, size) in enumerate(zip(squares(layout), layout.sizes, strict=True)):
             often = flat[first : first + size**2].reshape(size, size) / kernels[i]
             came = shares[i] * np.tensordot(parts[i], often, 2) + SMOOTHING
             shares[i] = came / came.sum()
-    return model
 
 
 def _parts(cut: Cut, codes: Integer[np.ndarray, " events"]) -> Float[np.ndarray, "kernels states states"]:
