@@ -7,7 +7,6 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from landmass.data.alike import alike, has_levels, some
-from landmass.data.dataset import Dataset
 from landmass.data.schema import AnyColumn
 from landmass.evaluate.gower import MOST_ROWS, Gower, row_distances
 from landmass.text import table
@@ -86,20 +85,15 @@ def distances(real: Any, synthetic: Any) -> Distances:
     place of ours of equal mass, ContingencySimilarity in the SDMetrics library.
     """
     first, second = alike(real, synthetic)
-    columns = first.schema.columns
-    each = [_distance(column, *pair) for column, pair in zip(columns, _by_column(first, second), strict=True)]
-    groups = [_groups(column, *pair) for column, pair in zip(columns, _by_column(first, second), strict=True)]
+    columns = list(zip(first.schema.columns, first.X.T, second.X.T, strict=True))
+    groups = [_groups(*column) for column in columns]
     sizes = [int(max(pair[0].max(), pair[1].max())) + 1 for pair in groups]
     starts = np.cumsum([0, *sizes[:-1]])
-    shares = [_together(np.column_stack(table), starts, sum(sizes)) for table in zip(*groups, strict=True)]
+    shares = [_together(np.column_stack(rows), starts, sum(sizes)) for rows in zip(*groups, strict=True)]
     cells = np.abs(shares[0] - shares[1])
     pairs = 0.5 * np.add.reduceat(np.add.reduceat(cells, starts, 0), starts, 1)
     np.fill_diagonal(pairs, 0.0)
-    return Distances(tuple(first.schema.names), np.array(each), pairs)
-
-
-def _by_column(first: Dataset, second: Dataset) -> list[tuple[Column, Column]]:
-    return list(zip(first.X.T, second.X.T, strict=True))
+    return Distances(tuple(first.schema.names), np.array([_distance(*column) for column in columns]), pairs)
 
 
 def _distance(column: AnyColumn, real: Column, synthetic: Column) -> float:
