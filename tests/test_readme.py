@@ -30,6 +30,9 @@ def test_pieces_and_weights_are_taken_as_shown(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     for month in range(1, 13):
         parquet.write_table(pa.table({"fare": rng.lognormal(size=40)}), f"taxi-{month:02}.parquet")
+    (tmp_path / "rides").mkdir()
+    table = pa.table({"fare": rng.lognormal(size=90), "zone": rng.choice(["north", "south"], 90).tolist()})
+    parquet.write_table(table, tmp_path / "rides" / "one.parquet")
     examples = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     example = next(each for each in examples if "landmass.pieces" in each)
     exec(example, {"landmass": landmass, "X": rng.normal(size=(50, 1)), "counts": rng.integers(0, 3, 50)})

@@ -73,7 +73,7 @@ def fit(order: Order, *, as_json: bool = False, with_report: bool = True, remark
     rungs = None if wait else estimators(order.families, order.settings, predict=asked.has_answers)
     data, source = read_events(asked)
     data.check_fit()
-    if rungs is None:
+    if wait:
         kind = ",".join(USUAL_OF_TABLES) if isinstance(data, Dataset) and not data.schema.plain else None
         order = replace(order, families=kind)
         rungs = estimators(order.families, order.settings)

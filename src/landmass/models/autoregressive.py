@@ -170,29 +170,39 @@ class Autoregressive(LongEstimator, AnsweringEstimator, GradientEstimator):
 
     def _fresh(self, layout: Layout, counts: Float[np.ndarray, " states"], rng: np.random.Generator) -> MaskedStates:
         """Members that know how often each state comes, and nothing of how they go together."""
-        units, smooth = self.hidden, counts + SMOOTHING
+        smooth, columns, many = counts + SMOOTHING, len(layout.sizes), (self.members,)
         shares = smooth / np.repeat(np.add.reduceat(smooth, layout.starts), layout.sizes)
-        columns, many = len(layout.sizes), (self.members,)
 
         def normal(scale: float, *shape: int) -> Array:
-            return on_device(scale * rng.standard_normal((*many, *shape)), np.float32)
+            drawn = scale * rng.standard_normal((*many, *shape)) if scale else np.zeros((*many, *shape))
+            return on_device(drawn, np.float32)
 
         # Half of the orders are each other's reverse.
         orders = [rng.permutation(columns) for _ in range((self.members + 1) // 2)]
         ranks = [each for order in orders for each in (order, columns - 1 - order)][: self.members]
+        log_shares = on_device(np.broadcast_to(np.log(shares), (*many, layout.total)), np.float32)
+        return self._shaped(layout, normal, log_shares, on_device(np.stack(ranks), np.int32))
+
+    def _shaped(self, layout: Layout, normal: Callable[..., Array], start: Array, ranks: Array) -> MaskedStates:
+        """Members whose weights are normal, or zero, by a scale and a shape without that of the members."""
+        units, columns = self.hidden, len(layout.sizes)
         weights = (
             normal(1.0 / math.sqrt(columns), layout.total, units),
             tuple(normal(0.5 / math.sqrt(units), units, units) for _ in range(self.depth - 1)),
-            on_device(np.zeros((*many, units, layout.total)), np.float32),
-            tuple(on_device(np.zeros((*many, units)), np.float32) for _ in range(self.depth)),
-            on_device(np.broadcast_to(np.log(shares), (*many, layout.total)), np.float32),
-            on_device(np.stack(ranks), np.int32),
+            normal(0.0, units, layout.total),
+            tuple(normal(0.0, units) for _ in range(self.depth)),
+            start,
+            ranks,
         )
         made: Callable[..., MaskedStates] = partial(MaskedStates, layout=layout, dropout=self.dropout)
         return eqx.filter_vmap(made)(*weights)
 
     def _empty(self, space: Any, sizes: Mapping[str, int]) -> AbstractDensity:
-        return Mixture(jnp.zeros(self.members), self._members(space, 2, jax.random.key(0)))
+        layout, many = space.layout, self.members
+        # Only shapes are asked for, and a file may ask for ones that no memory holds.
+        start, ranks = jnp.zeros((many, layout.total)), jnp.zeros((many, len(layout.sizes)), jnp.int32)
+        members = self._shaped(layout, lambda scale, *shape: jnp.zeros((many, *shape)), start, ranks)
+        return Mixture(jnp.zeros(many), members)
 
     def log_marginals(self, codes: Codes, known: Codes) -> LogDensities:
         whole, found = (known == GIVEN).all(1), np.zeros(len(codes))
@@ -252,8 +262,8 @@ class Autoregressive(LongEstimator, AnsweringEstimator, GradientEstimator):
 
     def check_settings(self) -> None:
         super().check_settings()
-        for name in ("hidden", "depth"):
-            require(self, name, getattr(self, name) >= 1, "at least 1")
+        for name, most in (("hidden", 10_000), ("depth", 100)):
+            require(self, name, 1 <= getattr(self, name) <= most, f"from 1 to {most:,}")
         require(self, "dropout", 0.0 <= self.dropout < 1.0, "from 0 to below 1")
 
 

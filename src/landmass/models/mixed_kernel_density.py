@@ -1,4 +1,4 @@
-"""Mixed kernel density: of tables of any columns, a bump about every training row, whose shape is learned."""
+"""Mixed kernel density: a bump about every training row of a table of any columns, whose shape is learned."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
