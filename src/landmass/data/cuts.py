@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from landmass.data.schema import AnyColumn, Category, Circular, Continuous, Grid, Positive
+from landmass.errors import DataError
 from landmass.types import LogDensities
 
 # A category has no more states; its rarest levels share the last one.
@@ -31,6 +32,10 @@ class Tail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     scale: float
     shape: float
+
+    def __post_init__(self) -> None:
+        if not (0.0 < self.scale < math.inf and 0.0 <= self.shape < 1.0):
+            raise DataError(f"a tail needs a scale above 0 and a shape from 0 to 1, got {self.scale} and {self.shape}")
 
     @classmethod
     def fit(cls, excess: Float[np.ndarray, " values"], count: Float[np.ndarray, " values"], width: float) -> Self:

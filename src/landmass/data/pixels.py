@@ -19,6 +19,10 @@ from landmass.types import HostEvents, LogDensities, Precision
 MOST_NUMBERS = 100_000_000
 
 
+# Pixels a side of an image that a network is given.
+MOST_SIDE = 4_096
+
+
 class PixelInputs(msgspec.Struct, frozen=True, tag_field="inputs", tag="pixels", forbid_unknown_fields=True):
     """How images become numbers for a network: bytes, which its first layer standardises.
 
@@ -33,6 +37,13 @@ class PixelInputs(msgspec.Struct, frozen=True, tag_field="inputs", tag="pixels",
     resized: bool
     loc: tuple[float, ...]
     scale: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not 0 < min(self.shape) <= max(self.shape) <= MOST_SIDE:
+            raise DataError(
+                f"images of {'×'.join(map(str, self.shape))} are too large for a network, which takes {MOST_SIDE:,} "
+                "pixels a side; read them smaller (size=…, or --size on the shell)"
+            )
 
     @classmethod
     def fit(cls, train: Images, validation: Images) -> Self:
