@@ -52,7 +52,12 @@ class Coding:
 
     def __init__(self, train: Rows, levels: Levels, normal: bool) -> None:
         self.levels = levels
-        scales = [QuantileTransformer(output_distribution="normal") if normal else StandardScaler() for _ in levels]
+        scales = [
+            QuantileTransformer(output_distribution="normal", n_quantiles=min(1000, len(train)))
+            if normal
+            else StandardScaler()
+            for _ in levels
+        ]
         self.scales = [None if k else s.fit(x[:, None]) for s, x, k in zip(scales, train.T, levels, strict=True)]
 
     def coded(self, X: Rows) -> Rows:
@@ -139,31 +144,36 @@ def chained(normal: bool, rounds: int = 10) -> Imputer:
     return impute
 
 
-def forests(datasets: int = 2, rounds: int = 5) -> Imputer:
-    """Chained equations of boosted trees, which draw among the values of the rows that they predict most alike.
+def forests(chains: int = 2, burn_in: int = 3) -> Imputer:
+    """Chained equations of boosted trees: numbers of the rows that they predict most alike, words by their chances.
+
+    They learn of the rows to fill, too, as what is said of new ones by miceforest 6.0.5 hardly depends on their cells.
 
     Args:
-        datasets: chains that are fitted; each gives as many draws as the others.
-        rounds: through all columns.
+        chains: that are followed; each gives as many draws as the others, one a round.
+        burn_in: rounds before those that give draws.
     """
 
     def impute(train: Rows, rows: Rows, levels: Levels, n: int, rng: np.random.Generator) -> Draws:
         import miceforest
         import pandas as pd
 
-        def framed(X: Rows) -> pd.DataFrame:
-            frame = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
-            words = {f"x{i}": pd.CategoricalDtype(np.arange(float(k))) for i, k in enumerate(levels) if k}
-            return frame.astype(words)
-
+        frame = pd.DataFrame(np.concatenate([rows, train]), columns=[f"x{i}" for i in range(len(levels))])
+        frame = frame.astype({f"x{i}": pd.CategoricalDtype(np.arange(float(k))) for i, k in enumerate(levels) if k})
+        # Matched rows need a chance of every word, and trees leave rare ones none.
+        strategy = {f"x{i}": "fast" if k else "normal" for i, k in enumerate(levels)}
         kernel = miceforest.ImputationKernel(
-            framed(train), num_datasets=datasets, mean_match_candidates=5, random_state=int(rng.integers(2**31))
+            frame,
+            num_datasets=chains,
+            mean_match_candidates=5,
+            mean_match_strategy=strategy,
+            random_state=int(rng.integers(2**31)),
         )
-        kernel.mice(rounds, verbose=False)
-        drawn = []
-        while len(drawn) < n:
-            new = kernel.impute_new_data(framed(rows), random_state=int(rng.integers(2**31)))
-            drawn += [new.complete_data(i).astype(float).to_numpy() for i in range(datasets)]
-        return np.stack(drawn[:n])
+        last = burn_in + -(-n // chains)
+        # With two threads on two cores that others use as well it takes many times as long.
+        kernel.mice(last, verbose=False, num_threads=1)
+        kept = itertools.product(range(burn_in + 1, last + 1), range(chains))
+        drawn = [kernel.complete_data(chain, iteration=i).iloc[: len(rows)].astype(float) for i, chain in kept]
+        return np.stack([each.to_numpy() for each in drawn[:n]])
 
     return impute
