@@ -134,7 +134,7 @@ def _begin(out: Path, work: Work) -> int:
     if written.n is not None:
         raise StoreError(f"{out} holds all scores of these rows already; remove it or choose another name")
     # Left by a process that was killed while it wrote.
-    for rest in out.glob(".*"):
+    for rest in (*out.glob(".part-*"), *out.glob(f".{MANIFEST}.*")):
         rest.unlink()
     done = 0
     while (out / _named(done)).exists():

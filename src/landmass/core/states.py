@@ -90,11 +90,16 @@ class Layout(eqx.Module):
         inside = place < jnp.array(self.sizes, jnp.int32)[column]
         return jnp.where(inside, jnp.asarray(self.starts)[column] + place, 0), inside
 
+    @property
+    def within(self) -> Integer[np.ndarray, " states"]:
+        """The number of each state within its column."""
+        return np.concatenate([np.arange(size) for size in self.sizes]).astype(np.int32)
+
     def ones(self, x: Integer[Array, "events columns"]) -> Float[Array, "events states"]:
         """A row for each event: one at its states, zero elsewhere."""
-        return (jnp.repeat(x, np.array(self.sizes), axis=1, total_repeat_length=self.total) == _within(self)).astype(
-            jnp.float32
-        )
+        return (
+            jnp.repeat(x, np.array(self.sizes), axis=1, total_repeat_length=self.total) == self.within[None]
+        ).astype(jnp.float32)
 
 
 class AbstractStates(AbstractDensity, AbstractConditional):
@@ -143,6 +148,15 @@ class StateMixture(AbstractStates):
         drawn = self.layout.draw(share[1:], without_missing(self.layout, self.tables.T[chosen], known))
         return jnp.where(known == GIVEN, x, drawn)
 
+    def given_others(self, x: States) -> Float[Array, "columns classes"]:
+        """For each column the log-probability of all other columns' states together with each class."""
+        rows = self.tables[self.layout.starts + x]
+        none = jnp.zeros_like(rows[:1])
+        # What the columns before and after each one say of the class.
+        before = jnp.concatenate([none, jnp.cumsum(rows, axis=0)[:-1]])
+        after = jnp.concatenate([jnp.cumsum(rows[::-1], axis=0)[::-1][1:], none])
+        return jax.nn.log_softmax(self.log_weights)[None] + before + after
+
     def _joint(self, x: States, known: Evidence | None) -> Float[Array, " classes"]:
         """Log-probability of what is known together with each class."""
         rows = self.tables[self.layout.starts + x]
@@ -179,11 +193,6 @@ def uniform(layout: Layout, classes: int = 1) -> StateMixture:
     rows = np.repeat(-np.log(np.array(layout.sizes)), layout.sizes).astype(np.float32)
     tables = np.broadcast_to(rows[:, None], (layout.total, classes))
     return StateMixture(jnp.full(classes, -math.log(classes)), jnp.asarray(tables), layout)
-
-
-def _within(layout: Layout) -> Integer[np.ndarray, "1 states"]:
-    """The number of each state within its column."""
-    return np.concatenate([np.arange(size) for size in layout.sizes])[None].astype(np.int32)
 
 
 def _taken(row: Float[Array, "*events states"], places: Integer[np.ndarray, "some each"]) -> Float[Array, "..."]:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from landmass.data.dataset import Dataset
+from landmass.data.numbers import distinct
 from landmass.data.read import read, read_as
 from landmass.data.schema import AnyColumn, Boolean, Category, Continuous, Grid, Numbered, Real, Schema
 from landmass.errors import DataError
@@ -78,9 +79,7 @@ def copies(*tables: Dataset) -> list[Copies]:
     Args:
         tables: in one sample space.
     """
-    X = np.concatenate([each.X for each in tables])
-    # No two NaN are one, and infinity stands nowhere else.
-    numbers = np.unique(np.where(np.isnan(X), np.inf, X), axis=0, return_inverse=True)[1].ravel()
+    numbers = distinct(np.concatenate([each.X for each in tables]))[1]
     return np.split(numbers, np.cumsum([len(each) for each in tables[:-1]]))
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Integer
 
 from landmass.data.builtin.truth import Truth
 from landmass.data.cells import decode
+from landmass.data.numbers import distinct
 from landmass.data.schema import Continuous, Schema
 from landmass.data.summary import NOTHING, check_bounds, check_columns, summary
 from landmass.errors import DataError
@@ -34,6 +35,20 @@ Weighted = tuple[HostEvents, Float[np.ndarray, " events"]]
 def as_array(X: HostEvents, names: list[str]) -> Any:
     """The container of data that came as an array."""
     return X
+
+
+def measured(schema: Schema, X: HostEvents) -> Bool[np.ndarray, " events"]:
+    """Which events have a cell whose value has a density, so that no other is like them by chance.
+
+    Args:
+        schema: their sample space.
+        X: the events; NaN where a cell is empty.
+    """
+    found = np.zeros(len(X), bool)
+    for column, values in zip(schema.columns, X.T, strict=True):
+        if isinstance(column, Continuous):
+            found |= ~(np.isnan(values) | np.isin(values, column.atoms))
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,21 +160,17 @@ class Dataset:
 
         Rows of counted cells alone, of which many are alike by chance, are no copies of each other.
         """
-        # No two NaN are one, and infinity stands nowhere else.
-        X = np.where(np.isnan(self.X), np.inf, self.X) if self.incomplete else self.X
-        copy = np.unique(X, axis=0, return_inverse=True)[1].ravel()
-        alike = np.flatnonzero(self._log_chances(X) >= np.log(BY_CHANCE))
+        copy = distinct(self.X)[1]
+        alike = np.flatnonzero(self._log_chances() >= np.log(BY_CHANCE))
         copy[alike] = len(self) + np.arange(len(alike))
         return np.unique(copy, return_inverse=True)[1].ravel() if len(alike) else copy
 
-    def _log_chances(self, X: HostEvents) -> Float[np.ndarray, " events"]:
+    def _log_chances(self) -> Float[np.ndarray, " events"]:
         """How many rows like each would be expected if columns were independent, in log; none with a measured cell."""
-        found = np.full(len(X), np.log(max(len(X), 1)))
-        for column, values in zip(self.schema.columns, X.T, strict=True):
-            if isinstance(column, Continuous):
-                found[~(np.isinf(values) | np.isin(values, column.atoms))] = -np.inf
+        found = np.where(measured(self.schema, self.X), -np.inf, np.log(max(len(self), 1)))
+        for values in np.where(np.isnan(self.X), np.inf, self.X).T:
             _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-            found += np.log(count / len(X))[place.ravel()]
+            found += np.log(count / len(self))[place.ravel()]
         return found
 
     @property

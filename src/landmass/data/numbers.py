@@ -1,7 +1,7 @@
 """Numbers of any type as float64, without a whole number changed."""
 
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Integer, Shaped
 
 from landmass.errors import DataError
 
@@ -31,6 +31,20 @@ def as_float64(values: Shaped[np.ndarray, " events"], column: str) -> Float[np.n
                 "it into floats (1.0) if rounding does no harm"
             )
     return numbers
+
+
+def distinct(
+    X: Float[np.ndarray, "events columns"],
+) -> tuple[Integer[np.ndarray, " distinct"], Integer[np.ndarray, " events"]]:
+    """Where each distinct row first stands, and the number of each row's; empty cells, which are NaN, are alike.
+
+    Args:
+        X: rows of numbers, none of them infinite.
+    """
+    # No two NaN are one, and infinity stands nowhere else.
+    rows = np.where(np.isnan(X), np.inf, X)
+    first, number = np.unique(rows, axis=0, return_index=True, return_inverse=True)[1:]
+    return first, number.ravel()
 
 
 def with_gaps(

@@ -7,15 +7,19 @@ from functools import cached_property, partial
 from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
-from jaxtyping import Bool, Float, Integer
+from jaxtyping import Bool, Float, Integer, Shaped
 
-from landmass.data.dataset import AT_A_TIME, Dataset, Weighted
-from landmass.data.schema import Continuous, Schema
+from landmass.data.dataset import AT_A_TIME, Dataset, Weighted, measured
+from landmass.data.numbers import distinct
+from landmass.data.schema import Schema
 from landmass.data.summary import NOTHING, Summary, check_bounds, check_columns, summary
 from landmass.errors import DataError
 from landmass.types import HostEvents
 
 T = TypeVar("T")
+
+AnyRows = Shaped[np.ndarray, "..."]
+"""Rows of any shape."""
 
 RowNumbers = Integer[np.ndarray, " events"]
 """A number for each event, that no other has."""
@@ -154,15 +158,7 @@ class Pieces:
             most: how many are kept in memory.
             seed: seed of the choice.
         """
-        chosen, start, found = np.arange(self.n), 0, [(self.nothing().X, np.empty(0))]
-        if self.n > most:
-            chosen = np.sort(np.random.default_rng(seed).choice(self.n, most, replace=False))
-        for X, weight in self.blocks():
-            first, last = np.searchsorted(chosen, [start, start + len(X)])
-            here = chosen[first:last] - start
-            found.append((X[here], weight[here]))
-            start += len(X)
-        X, weight = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        X, weight = some_of(self.blocks(), self.n, most, np.random.default_rng(seed))
         weighed = None if (weight == 1.0).all() else weight
         return replace(self.nothing(), X=X, weight=weighed, incomplete=bool(np.isnan(X).any()))
 
@@ -203,11 +199,7 @@ class Pieces:
         """A number in [0, 1) for each event, the same for its copies."""
         if self.schema.plain:
             return _lot(X, seed)
-        measured = np.zeros(len(X), bool)
-        for column, values in zip(self.schema.columns, X.T, strict=True):
-            if isinstance(column, Continuous):
-                measured |= ~(np.isnan(values) | np.isin(values, column.atoms))
-        return _lot(np.column_stack([X, np.where(measured, -1.0, numbers)]), seed)
+        return _lot(np.column_stack([X, np.where(measured(self.schema, X), -1.0, numbers)]), seed)
 
     @cached_property
     def _survey(self) -> Survey:
@@ -235,10 +227,8 @@ class _Held(NamedTuple):
 
     def distinct(self) -> "_Held":
         """Copies, which have one lot, as one event with all their weight."""
-        # No two NaN are one, and infinity stands nowhere else.
-        rows = np.column_stack([np.where(np.isnan(self.X), np.inf, self.X), self.lot])
-        first, copy = np.unique(rows, axis=0, return_index=True, return_inverse=True)[1:]
-        return _Held(self.X[first], np.bincount(copy.ravel(), self.weight, len(first)), self.lot[first])
+        first, copy = distinct(np.column_stack([self.X, self.lot]))
+        return _Held(self.X[first], np.bincount(copy, self.weight, len(first)), self.lot[first])
 
     def lowest(self, most: int, below: float) -> tuple["_Held", float]:
         """Those with the lowest lots, and what all their lots are below."""
@@ -250,6 +240,28 @@ class _Held(NamedTuple):
         below = float(np.partition(held.lot, most)[most])
         kept = held.lot < below
         return _Held(held.X[kept], held.weight[kept], held.lot[kept]), below
+
+
+def some_of(
+    blocks: Iterator[tuple[AnyRows, np.ndarray]], n: int, most: int, rng: np.random.Generator
+) -> tuple[AnyRows, np.ndarray]:
+    """All rows of blocks, with their weights, or as many random ones as `most` where there are more, in their order.
+
+    Args:
+        blocks: rows of any shape, with their weights.
+        n: how many rows they have in all, at least 1.
+        most: how many are kept in memory.
+        rng: source of the choice.
+    """
+    chosen = np.arange(n) if n <= most else np.sort(rng.choice(n, most, replace=False))
+    found, start = [], 0
+    for rows, weight in blocks:
+        first, last = np.searchsorted(chosen, [start, start + len(rows)])
+        here = chosen[first:last] - start
+        found.append((rows[here], weight[here]))
+        start += len(rows)
+    kept, weights = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return kept, weights
 
 
 def _one(data: Dataset, rows: Integer[np.ndarray, " rows"]) -> Iterator[Dataset]:

@@ -18,7 +18,6 @@ from landmass.types import HostEvents, LogDensities, Precision
 # The most numbers of one image: a larger one was never fitted.
 MOST_NUMBERS = 100_000_000
 
-
 # Pixels a side of an image that a network is given.
 MOST_SIDE = 4_096
 
@@ -41,7 +40,7 @@ class PixelInputs(msgspec.Struct, frozen=True, tag_field="inputs", tag="pixels",
     def __post_init__(self) -> None:
         if not 0 < min(self.shape) <= max(self.shape) <= MOST_SIDE:
             raise DataError(
-                f"images of {'×'.join(map(str, self.shape))} are too large for a network, which takes {MOST_SIDE:,} "
+                f"images of {'×'.join(map(str, self.shape))} are no size for a network, which takes 1 to {MOST_SIDE:,} "
                 "pixels a side; read them smaller (size=…, or --size on the shell)"
             )
 

@@ -78,8 +78,8 @@ class StateSpace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def forward(self, X: HostEvents, precision: Precision = np.float32) -> tuple[Codes, LogDensities]:
         """States of events, and how likely each event is, in log, among those of its states: -inf if it cannot be."""
-        parts = [each.forward(values) for each, values in zip(self.cuts, X.T, strict=True)]
-        return np.column_stack([states for states, _ in parts]), np.sum([inside for _, inside in parts], axis=0)
+        codes, inside = self.cells(X)
+        return codes, inside.sum(axis=1)
 
     def cells(self, X: HostEvents) -> tuple[Codes, CellScores]:
         """States of events, and how likely each cell is, in log, among those of its state."""

@@ -95,19 +95,14 @@ def _of_mixture(
     inside: Float[Array, "events columns"],
 ) -> Float[Array, "events 2 columns"]:
     model, (tops, powers) = known
-    log_weights, columns = jax.nn.log_softmax(model.log_weights), model.layout.column_of
+    columns = model.layout.column_of
 
     def one(x: Integer[Array, " columns"], within: Float[Array, " columns"]) -> Float[Array, "2 columns"]:
-        rows = model.tables[model.layout.starts + x]
-        none = jnp.zeros_like(rows[:1])
-        # What the columns before and after each one say of the class.
-        before = jnp.concatenate([none, jnp.cumsum(rows, axis=0)[:-1]])
-        after = jnp.concatenate([jnp.cumsum(rows[::-1], axis=0)[::-1][1:], none])
-        others = log_weights[None] + before + after
+        others = model.given_others(x)
         log_rest = logsumexp(others, axis=1)
         given = others - log_rest[:, None]
         states = logsumexp(given[columns] + model.tables, axis=1)
-        own = logsumexp(given + rows, axis=1) + within
+        own = states[model.layout.starts + x] + within
         low = jnp.minimum((own[columns] + SLACK - states - tops) * powers, 0.0)
         return jnp.stack([log_rest, jax.ops.segment_sum(jnp.exp(states + low), columns, len(x))])
 

@@ -77,9 +77,8 @@ class RowKernels(AbstractStates):
 
     def _about(self, row: Integer[Array, ""]) -> Float[Array, " states"]:
         """Log-probabilities of all states under the bump about one row."""
-        layout, column = self.layout, self.layout.column_of
-        sizes, within = np.array(layout.sizes), np.arange(layout.total) - layout.starts[column]
-        return self.log_kernels[squares(layout)[column] + self.rows[row][column] * sizes[column] + within]
+        layout, column, sizes = self.layout, self.layout.column_of, np.array(self.layout.sizes)
+        return self.log_kernels[squares(layout)[column] + self.rows[row][column] * sizes[column] + layout.within]
 
 
 def squares(layout: Layout) -> Integer[np.ndarray, " columns"]:
@@ -172,8 +171,7 @@ def _expected(model: RowKernels, queries: Integer[Array, " queries"]) -> tuple[F
 
     Each query is a row, told by all others.
     """
-    layout, column = model.layout, model.layout.column_of
-    sizes, within = np.array(layout.sizes), np.arange(layout.total) - layout.starts[column]
+    layout, column, sizes = model.layout, model.layout.column_of, np.array(model.layout.sizes)
 
     def add(seen: tuple[Array, Scalar], query: Array) -> tuple[tuple[Array, Scalar], None]:
         x = model.rows[query]
@@ -181,7 +179,7 @@ def _expected(model: RowKernels, queries: Integer[Array, " queries"]) -> tuple[F
         total = jax.nn.logsumexp(logs)
         share = jnp.exp(logs - total)
         from_state = jnp.zeros(layout.total).at[layout.starts[None] + model.rows].add(share[:, None])
-        pairs = seen[0].at[squares(layout)[column] + within * sizes[column] + x[column]].add(from_state)
+        pairs = seen[0].at[squares(layout)[column] + layout.within * sizes[column] + x[column]].add(from_state)
         return (pairs, seen[1] + total), None
 
     (pairs, total), _ = jax.lax.scan(add, (jnp.zeros_like(model.log_kernels), jnp.zeros(())), queries)

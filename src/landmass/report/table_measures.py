@@ -159,14 +159,10 @@ def sureness(rung: AnsweringEstimator, X: HostEvents) -> CellScores:
 
 
 def _sureness(model: StateMixture, codes: Integer[Array, "events columns"]) -> Float[Array, "events columns"]:
-    log_weights, columns = jax.nn.log_softmax(model.log_weights), model.layout.column_of
+    columns = model.layout.column_of
 
     def one(x: Integer[Array, " columns"]) -> Float[Array, " columns"]:
-        rows = model.tables[model.layout.starts + x]
-        none = jnp.zeros_like(rows[:1])
-        before = jnp.concatenate([none, jnp.cumsum(rows, axis=0)[:-1]])
-        after = jnp.concatenate([jnp.cumsum(rows[::-1], axis=0)[::-1][1:], none])
-        given = jax.nn.log_softmax(log_weights[None] + before + after, axis=1)
+        given = jax.nn.log_softmax(model.given_others(x), axis=1)
         states = logsumexp(given[columns] + model.tables, axis=1)
         expected = jax.ops.segment_sum(jnp.exp(states) * states, columns, len(x))
         return states[model.layout.starts + x] - expected

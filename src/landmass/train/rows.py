@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Integer, Shaped
 
 from landmass.arrays import on_device
+from landmass.data.pieces import some_of
 from landmass.types import Key
 
 # Rows that a pass adds up at a time: what they need besides fits a core's cache.
@@ -135,12 +136,4 @@ class Coordinates:
 
     def some(self, most: int, rng: np.random.Generator) -> Block:
         """All events, or as many random ones as `most` where there are more, in their order."""
-        chosen = np.arange(self.n) if self.n <= most else np.sort(rng.choice(self.n, most, replace=False))
-        found, start = [], 0
-        for z, weight in self.blocks():
-            first, last = np.searchsorted(chosen, [start, start + len(z)])
-            here = chosen[first:last] - start
-            found.append((z[here], weight[here]))
-            start += len(z)
-        z, weight = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        return z, weight
+        return some_of(self.blocks(), self.n, most, rng)
