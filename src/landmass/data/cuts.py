@@ -117,6 +117,11 @@ class Cut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nullable: bool = False
 
     @property
+    def before(self) -> int:
+        """How many states come before the cells."""
+        return len(self.points) + bool(self.rare)
+
+    @property
     def cells(self) -> int:
         """How many states are stretches of the line."""
         return len(self.edges) - 1 + (self.low is not None) + (self.high is not None) if self.edges else 0
@@ -124,7 +129,7 @@ class Cut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def states(self) -> int:
         """How many there are."""
-        return len(self.points) + bool(self.rare) + self.cells + self.nullable
+        return self.before + self.cells + self.nullable
 
     def forward(self, values: Float[np.ndarray, " events"]) -> tuple[States, LogDensities]:
         """Each value's state, and the log of how likely it is among the values of that state: -inf if it cannot be.
@@ -172,7 +177,7 @@ class Cut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def levels(self) -> Levels:
         """How high each state is, and how its mass falls with the height."""
         tops, powers = np.zeros(self.states), np.full(self.states, FLAT)
-        first = len(self.points) + bool(self.rare)
+        first = self.before
         if self.rare:
             # About right: how the rare levels share their state is not looked at.
             tops[first - 1], powers[first - 1] = math.log(max(self.rare.values())), 1.0

@@ -49,12 +49,12 @@ class StateSpace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Args:
             schema: the sample space.
             blocks: training events, block by block, with their weights.
-            cells: how many cells a column of numbers is cut into; None takes two times the cube root of the events'
+            cells: how many cells a column of numbers is cut into; None takes four times the cube root of the events'
                 number, from 8 to 96, and fewer of many columns.
         """
         events, weights = zip(*blocks, strict=True)
         X, weight = np.concatenate(events), np.concatenate(weights)
-        wanted = min(2.0 * weight.sum() ** (1.0 / 3.0), MOST_CELLS, MOST_TOGETHER / len(schema.columns))
+        wanted = min(4.0 * weight.sum() ** (1.0 / 3.0), MOST_CELLS, MOST_TOGETHER / len(schema.columns))
         most = int(max(wanted, FEWEST_CELLS)) if cells is None else cells
         return cls(schema, tuple(cut(*pair, most, weight) for pair in zip(schema.columns, X.T, strict=True)))
 
@@ -70,6 +70,12 @@ class StateSpace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def layout(self) -> Layout:
         """Where they stand in one row of all states."""
         return Layout(self.sizes, tuple(each.nullable for each in self.cuts))
+
+    @property
+    def stretches(self) -> tuple[tuple[int, int], ...]:
+        """For each column the first of its line's cells among all states, and their number."""
+        starts = self.layout.starts.tolist()
+        return tuple((start + each.before, each.cells) for start, each in zip(starts, self.cuts, strict=True))
 
     @property
     def complete(self) -> bool:

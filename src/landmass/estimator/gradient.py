@@ -78,13 +78,17 @@ class GradientEstimator(SelectingEstimator, ABC):
     def refit(self, data: Any, checkpoint: Checkpoint = NOWHERE) -> None:
         if not self.history_:
             return
-        last, members = list(self.history_)[-1], self.model_.components
+        last, members = list(self.history_)[-1], self._learnt()
         steps, planned = math.ceil(REFIT_STEPS * last.step), last.max_steps
         learner = self._descent(lambda key: members, steps, planned, REFIT_RATE * self.learning_rate)
         z, nothing = coordinates(self.space_, data), coordinates(self.space_, data.nothing())
         # Another seed than the fit's: it is not to see the same batches again.
         key = jax.random.key(self._seed() + 1)
-        self.model_ = loop.run(replace(learner, patience=None), z, nothing, key, silent, checkpoint).model
+        self.model_ = self._settle(loop.run(replace(learner, patience=None), z, nothing, key, silent, checkpoint).model)
+
+    def _learnt(self) -> AbstractDensity:
+        """The fitted members, ready to learn on."""
+        return self.model_.components
 
     def _descent(
         self, members: Callable, steps: int, planned: int, learning_rate: float, block: int | None = None

@@ -37,7 +37,7 @@ class StatesEstimator(SelectingEstimator, ABC):
     """A density of rows of any columns, by how their states go together.
 
     Args:
-        cells: how many cells each column of numbers is cut into; None takes two times the cube root of the events'
+        cells: how many cells each column of numbers is cut into; None takes four times the cube root of the events'
             number, from 8 to 96, and fewer of many columns.
     """
 

@@ -20,11 +20,13 @@ from landmass.core.many import in_blocks, log_prob
 from landmass.core.particles import AbstractChain, Column, Particles, follow
 from landmass.core.states import FREE, GIVEN, Layout
 from landmass.data.dataset import AT_A_TIME
+from landmass.data.states import StateSpace
 from landmass.errors import DataError
 from landmass.estimator.base import require
 from landmass.estimator.gradient import MOST_STEPS, REFIT_RATE, GradientEstimator
 from landmass.estimator.questions import AnsweringEstimator, Codes
 from landmass.estimator.states import LongEstimator, counted
+from landmass.nn.hats import HatWeights
 from landmass.nn.layers import coins
 from landmass.train.learner import Learner
 from landmass.train.rows import Batch, Coordinates
@@ -57,6 +59,7 @@ class MaskedStates(AbstractDensity, AbstractChain):
         rank: each column's place in the order, shape (columns,).
         layout: how many states each column has.
         dropout: share of the hidden units that a training step sets to zero.
+        shared: while it learns, what neighbouring cells of a number line share of their weights, beside their own.
 
     Source: Germain, Gregor, Murray & Larochelle 2015 (MADE); Nash & Durkan 2019 (residual layers).
     """
@@ -69,6 +72,7 @@ class MaskedStates(AbstractDensity, AbstractChain):
     rank: Integer[Array, " columns"]
     layout: Layout
     dropout: float = eqx.field(static=True)
+    shared: HatWeights | None = None
 
     def log_prob(self, x: Integer[Array, " columns"], context: Context = None) -> Scalar:
         return self.log_probs(x[None])[0]
@@ -104,6 +108,13 @@ class MaskedStates(AbstractDensity, AbstractChain):
         logits = self.start[places][None] + self._deeper(known, None) @ told
         return jax.nn.log_softmax(jnp.where(inside[None], logits, -jnp.inf), axis=1)
 
+    def weights(self) -> tuple[Float[Array, "states units"], Float[Array, "units states"]]:
+        """From states to units and from units to states, with what they share."""
+        if self.shared is None:
+            return self.into, self.out
+        into, out = self.shared.spread(self.layout.total)
+        return self.into + into, self.out + out
+
     @property
     def _degree(self) -> Integer[np.ndarray, " units"]:
         """Units of degree d see the columns of rank d and before, and tell those after."""
@@ -111,8 +122,9 @@ class MaskedStates(AbstractDensity, AbstractChain):
 
     def _log_softmax(self, ones: Float[Array, "events states"], key: Key | None) -> Float[Array, "events states"]:
         rank = self.rank[self.layout.column_of]
-        first = ones @ jnp.where(rank[:, None] <= self._degree[None], self.into, 0.0) + self.biases[0][None]
-        told = jnp.where(self._degree[:, None] < rank[None], self.out, 0.0)
+        into, out = self.weights()
+        first = ones @ jnp.where(rank[:, None] <= self._degree[None], into, 0.0) + self.biases[0][None]
+        told = jnp.where(self._degree[:, None] < rank[None], out, 0.0)
         return self.layout.log_softmax(self.start[None] + self._deeper(first, key) @ told)
 
     def _deeper(self, hidden: Float[Array, "events units"], key: Key | None) -> Float[Array, "events units"]:
@@ -157,19 +169,20 @@ class Autoregressive(LongEstimator, AnsweringEstimator, GradientEstimator):
         counts = counted(space.layout, z)
 
         def members(key: Key) -> MaskedStates:
-            return self._fresh(space.layout, counts, np.random.default_rng(np.asarray(jax.random.key_data(key))))
+            return self._fresh(space, counts, np.random.default_rng(np.asarray(jax.random.key_data(key))))
 
         return self._descent(members, steps, steps, self.learning_rate)
 
     def _once(self, z: Coordinates) -> Learner:
-        members, steps = self.model_.components, -(-z.n // self.batch_size)
+        members, steps = self._learnt(), -(-z.n // self.batch_size)
         return self._descent(lambda key: members, steps, steps, REFIT_RATE * self.learning_rate, AT_A_TIME)
 
     def _members(self, space: Any, n: int, key: Key) -> AbstractDensity:
-        return self._fresh(space.layout, np.zeros(space.layout.total), np.random.default_rng(0))
+        return self._fresh(space, np.zeros(space.layout.total), np.random.default_rng(0))
 
-    def _fresh(self, layout: Layout, counts: Float[np.ndarray, " states"], rng: np.random.Generator) -> MaskedStates:
+    def _fresh(self, space: StateSpace, counts: Float[np.ndarray, " states"], rng: np.random.Generator) -> MaskedStates:
         """Members that know how often each state comes, and nothing of how they go together."""
+        layout = space.layout
         smooth, columns, many = counts + SMOOTHING, len(layout.sizes), (self.members,)
         shares = smooth / np.repeat(np.add.reduceat(smooth, layout.starts), layout.sizes)
 
@@ -181,7 +194,26 @@ class Autoregressive(LongEstimator, AnsweringEstimator, GradientEstimator):
         orders = [rng.permutation(columns) for _ in range((self.members + 1) // 2)]
         ranks = [each for order in orders for each in (order, columns - 1 - order)][: self.members]
         log_shares = on_device(np.broadcast_to(np.log(shares), (*many, layout.total)), np.float32)
-        return self._shaped(layout, normal, log_shares, on_device(np.stack(ranks), np.int32))
+        fresh = self._shaped(layout, normal, log_shares, on_device(np.stack(ranks), np.int32))
+        shared = HatWeights.draw(space.stretches, self.hidden, normal, 1.0 / math.sqrt(columns))
+        if shared is None:
+            return fresh
+        # At first cells differ by what they share alone.
+        own = np.ones((layout.total, 1), np.float32)
+        for first, cells in shared.stretches:
+            own[first : first + cells] = 0.0
+        return _sharing(eqx.tree_at(lambda each: each.into, fresh, fresh.into * own[None]), shared)
+
+    def _learnt(self) -> MaskedStates:
+        """The fitted members, ready to learn on."""
+
+        def nothing(scale: float, *shape: int) -> Array:
+            return jnp.zeros((self.members, *shape))
+
+        return _sharing(self.model_.components, HatWeights.draw(self.space_.stretches, self.hidden, nothing, 0.0))
+
+    def _settle(self, model: Any) -> Mixture:
+        return _alone(model)
 
     def _shaped(self, layout: Layout, normal: Callable[..., Array], start: Array, ranks: Array) -> MaskedStates:
         """Members whose weights are normal, or zero, by a scale and a shape without that of the members."""
@@ -298,6 +330,19 @@ def _completed(model: Mixture, codes: Array, known: Array, seeds: Array) -> Arra
         return found.states.reshape(-1, len(x))[jax.random.categorical(choose, within.ravel(), shape=each.shape)]
 
     return jax.vmap(one)(codes, known, seeds)
+
+
+def _sharing(members: MaskedStates, shared: HatWeights | None) -> MaskedStates:
+    return eqx.tree_at(lambda each: each.shared, members, shared, is_leaf=lambda leaf: leaf is None)
+
+
+@eqx.filter_jit
+def _alone(model: Mixture) -> Mixture:
+    """The same density, its cells' weights added to what they shared."""
+    members = model.components
+    weights = eqx.filter_vmap(MaskedStates.weights)(members)
+    members = eqx.tree_at(lambda each: (each.into, each.out), members, weights)
+    return Mixture(model.log_weights, _sharing(members, None))
 
 
 def _minus_log_likelihood(model: MaskedStates, batch: Batch, key: Key) -> tuple[Scalar, MaskedStates]:

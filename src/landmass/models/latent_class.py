@@ -13,7 +13,9 @@ from jaxtyping import Array, Float, Integer
 
 from landmass.arrays import on_device
 from landmass.core.capabilities import AbstractDensity
-from landmass.core.states import Layout, StateMixture, uniform
+from landmass.core.smoothing import Smoother
+from landmass.core.states import StateMixture, uniform
+from landmass.data.states import StateSpace
 from landmass.estimator.base import require
 from landmass.estimator.density import WeighsEvents
 from landmass.estimator.questions import AnsweringEstimator
@@ -42,11 +44,13 @@ class Classes(NamedTuple):
         mixture: as it is now.
         frequencies: of each state among all events, which classes are drawn towards.
         strength: how strongly, in events.
+        smoother: of the counts along number lines; None where there are none.
     """
 
     mixture: StateMixture
     frequencies: Float[Array, " states"]
     strength: Scalar
+    smoother: Smoother | None
 
 
 class Expected(NamedTuple):
@@ -87,7 +91,7 @@ class LatentClass(WeighsEvents, LongEstimator, AnsweringEstimator):
             yield (
                 k,
                 expectation_maximisation(
-                    partial(_start, k, space.layout, z, self.prior_strength),
+                    partial(_start, k, space, z, self.prior_strength),
                     _nothing,
                     _expect,
                     _maximise,
@@ -100,7 +104,8 @@ class LatentClass(WeighsEvents, LongEstimator, AnsweringEstimator):
     def _once(self, z: Coordinates) -> Learner:
         mixture = self.model_
         frequencies = jnp.exp(mixture.tables) @ jax.nn.softmax(mixture.log_weights)
-        start = Classes(mixture, frequencies, on_device(self.prior_strength, np.float32))
+        smoother = Smoother.fit(self.space_.stretches, np.asarray(frequencies, np.float64))
+        start = Classes(mixture, frequencies, on_device(self.prior_strength, np.float32), smoother)
         return expectation_maximisation(
             lambda key: start, _nothing, _expect, _maximise, _mixture, max_steps=1, tolerance=self.tol
         )
@@ -137,8 +142,9 @@ class LatentClass(WeighsEvents, LongEstimator, AnsweringEstimator):
         require(self, "prior_strength", self.prior_strength > 0.0, "above 0")
 
 
-def _start(k: int, layout: Layout, z: Coordinates, strength: float, key: Key) -> Classes:
+def _start(k: int, space: StateSpace, z: Coordinates, strength: float, key: Key) -> Classes:
     """Classes about random events."""
+    layout = space.layout
     rng = np.random.default_rng(int(np.asarray(jax.random.key_data(key))[-1]))
     smooth = counted(layout, z) + SMOOTHING
     totals = np.add.reduceat(smooth, layout.starts)
@@ -158,7 +164,8 @@ def _start(k: int, layout: Layout, z: Coordinates, strength: float, key: Key) ->
         on_device(np.log(np.maximum(tables, 1e-30)), np.float32),
         layout,
     )
-    return Classes(mixture, on_device(frequencies, np.float32), on_device(strength, np.float32))
+    smoother = Smoother.fit(space.stretches, frequencies)
+    return Classes(mixture, on_device(frequencies, np.float32), on_device(strength, np.float32), smoother)
 
 
 def _mixture(state: Classes) -> StateMixture:
@@ -189,8 +196,9 @@ def _expect(
 
 def _maximise(state: Classes, stats: Expected) -> Classes:
     mixture = state.mixture
-    drawn = stats.counts + state.strength * state.frequencies[:, None]
-    tables = jnp.log(drawn) - jnp.log(stats.weight + state.strength)[None]
+    drawn = state.strength * state.frequencies[:, None]
+    counts = stats.counts if state.smoother is None else state.smoother(stats.counts, drawn)
+    tables = jnp.log(counts + drawn) - jnp.log(stats.weight + state.strength)[None]
     living = mixture.log_weights > -jnp.inf
     log_weights = jnp.where(living, jnp.log(jnp.maximum(stats.weight, 1e-6) / stats.weight.sum()), -jnp.inf)
-    return Classes(StateMixture(log_weights, tables, mixture.layout), state.frequencies, state.strength)
+    return state._replace(mixture=StateMixture(log_weights, tables, mixture.layout))
