@@ -37,6 +37,20 @@ def test_words_are_categories_sorted_with_gaps_told():
     assert city == Category(name="city", levels=("Bonn", "Rome"), nullable=True)
 
 
+def test_words_of_arrow_dictionaries_are_those_of_each_piece():
+    many = [f"w{i:03}" for i in range(128)]
+    # As many words as their numbers can tell apart, and a gap; then another list of words.
+    first = pa.DictionaryArray.from_arrays(pa.array([*range(128), None], pa.int8()), pa.array(many))
+    second = pa.DictionaryArray.from_arrays(pa.array([1, None, 0, 1], pa.int8()), pa.array(["new", "w003"]))
+    table = pa.table({"x": pa.chunked_array([first, first, second]), "n": [i % 90 for i in range(262)]})
+    words = [*many, None, *many, None, "w003", None, "new", "w003"]
+    plain = pa.table({"x": pa.array(words, pa.string()), "n": table["n"]})
+    for each in (table, plain):
+        data = landmass.read(each, find=True)
+        assert data.schema.columns[0].levels == tuple(sorted({*many, "new"}))
+        assert data.wrap(data.X)["x"].to_pylist() == words
+
+
 def test_true_and_false_are_booleans():
     assert kinds(member=[True, False] * 10) == (Boolean(name="member"),)
 

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import narwhals as nw
 import numpy as np
+import pyarrow as pa
 from jaxtyping import Bool, Float, Shaped
 
 from landmass.data.numbers import as_float64, with_gaps
@@ -64,17 +65,18 @@ def cells_of(series: nw.Series, name: str) -> Cells | None:
     if kind == nw.Object:
         return _objects(series.to_list(), empty, name)
     if kind in (nw.String, nw.Categorical, nw.Enum):
-        words = [None if gap else cell for cell, gap in zip(series.to_list(), empty, strict=True)]
-        return Cells(np.array([*(word if word is None else str(word) for word in words), None], object)[:-1], "words")
+        return Cells(_words(series, empty), "words")
     if kind in (nw.Date, nw.Datetime):
         if kind == nw.Datetime and getattr(kind, "time_zone", None):
             series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-        stamps = series.cast(nw.Datetime("us")).dt.timestamp("us").to_list()
-        return Cells(np.array([np.nan if gap else at for at, gap in zip(stamps, empty, strict=True)]), "times")
+        stamps = _there(series, empty).cast(nw.Datetime("us")).dt.timestamp("us").to_numpy()
+        times = np.full(len(series), np.nan)
+        times[~empty] = stamps
+        return Cells(times, "times")
     if not (kind.is_numeric() or kind == nw.Boolean):
         return None
     numbers = np.full(len(series), np.nan)
-    there = series.filter((~empty).tolist())
+    there = _there(series, empty)
     wide = kind in (nw.Int128, nw.UInt128)
     numbers[~empty] = as_float64(np.array(there.to_list(), object) if wide else there.to_numpy(), name)
     wrong = ~np.isfinite(numbers) & ~empty
@@ -85,6 +87,26 @@ def cells_of(series: nw.Series, name: str) -> Cells | None:
             "models finite numbers, not NaN or inf; correct these cells, or empty them"
         )
     return Cells(numbers, "booleans" if kind == nw.Boolean else "numbers", kind == nw.Float32)
+
+
+def _there(series: nw.Series, empty: Bool[np.ndarray, " events"]) -> nw.Series:
+    """The cells that are not empty."""
+    return series.filter((~empty).tolist()) if empty.any() else series
+
+
+def _words(series: nw.Series, empty: Bool[np.ndarray, " events"]) -> Shaped[np.ndarray, " events"]:
+    native = series.to_native()
+    if isinstance(native, pa.ChunkedArray):
+        return np.concatenate([np.empty(0, object), *map(_distinct_words, native.chunks)])
+    words = [None if gap else str(cell) for cell, gap in zip(series.to_list(), empty, strict=True)]
+    return np.array([*words, None], object)[:-1]
+
+
+def _distinct_words(words: pa.Array) -> Shaped[np.ndarray, " events"]:
+    """Words of which only the distinct ones become Python's."""
+    coded = words if pa.types.is_dictionary(words.type) else words.dictionary_encode()
+    levels = np.array([*map(str, coded.dictionary.to_pylist()), None], object)
+    return levels[coded.indices.cast(pa.int64()).fill_null(len(levels) - 1).to_numpy(zero_copy_only=False)]
 
 
 def _objects(values: list[Any], empty: Bool[np.ndarray, " events"], name: str) -> Cells:

@@ -207,7 +207,8 @@ class Pieces:
         for X, weight in self.blocks():
             check_bounds(self.schema, X, n)
             with np.errstate(over="ignore", invalid="ignore"):
-                columns = [seen.joined(summary(x, weight)) for seen, x in zip(columns, X.T, strict=True)]
+                values = np.ascontiguousarray(X.T)
+                columns = [seen.joined(summary(x, weight)) for seen, x in zip(columns, values, strict=True)]
             n, total = n + len(X), total + float(weight.sum())
         return Survey(n, total, columns)
 
