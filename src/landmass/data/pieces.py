@@ -27,8 +27,9 @@ RowNumbers = Integer[np.ndarray, " events"]
 # Events of one part of the data, at most; the numbers of all fit float64 for some thousand parts.
 MOST_IN_PART = 2**40
 
-# Parts that are read in turn where the order is to be random; as many blocks of rows are mixed at a time.
-OPEN = 8
+# Parts that are read in turn where the order is to be random, each of which takes memory while it is open; and how many
+# blocks of rows are mixed at a time.
+OPEN, MIXED = 2, 4
 
 
 class Survey(NamedTuple):
@@ -137,7 +138,7 @@ class Pieces:
         """
         rng = np.random.default_rng((seed, epoch))
         reading = (piece for piece, _ in self._numbered(rng.permutation(len(self.parts)).tolist()))
-        for X, weight in _reblocked(reading, len(self.schema.columns), OPEN * AT_A_TIME):
+        for X, weight in _reblocked(reading, len(self.schema.columns), MIXED * AT_A_TIME):
             order = rng.permutation(len(X))
             for start in range(0, len(X), AT_A_TIME):
                 rows = order[start : start + AT_A_TIME]
@@ -295,10 +296,10 @@ def _reblocked(pieces: Iterator[Dataset], columns: int, size: int) -> Iterator[W
             continue
         X, weight = (np.concatenate(parts) for parts in zip(*rest, strict=True))
         full = held // size * size
+        # A copy, and before the blocks are used: else the whole pieces would be kept.
+        rest, held = [(X[full:].copy(), weight[full:].copy())], held - full
         for start in range(0, full, size):
             yield X[start : start + size], weight[start : start + size]
-        # A copy: a view would keep the whole piece.
-        rest, held = [(X[full:].copy(), weight[full:].copy())], held - full
         del X, weight
     if held:
         X, weight = (np.concatenate(parts) for parts in zip(*rest, strict=True))
