@@ -28,6 +28,7 @@ def test_families_stand_from_the_box_to_the_stack():
         "kernel_density",
         "mixed_kernel_density",
         "spline_flow",
+        "mixed_spline_flow",
         "autoregressive",
         "stack",
     ]

@@ -19,6 +19,7 @@ SMALL = {
     "stack": {"estimators": {"uniform_box": landmass.UniformBox(), "gaussian": landmass.Gaussian()}},
     "latent_class": {"n_components": 3},
     "autoregressive": {"max_steps": 20, "hidden": 4, "members": 2},
+    "mixed_spline_flow": {"max_steps": 20, "hidden": 4, "members": 2, "n_bins": 4, "waves": 2},
     # Both have running statistics, and the classifier's classes are numbers, which are words in JSON's keys.
     "neural_classifier": {"max_steps": 50, "hidden": 2, "depth": 1, "batch_norm": True, "class_weight": {1: 2.0}},
     "neural_regressor": {"max_steps": 50, "hidden": 4, "batch_norm": True, "waves": 2, "members": 2, "head": "mixture"},
@@ -37,7 +38,7 @@ def main() -> None:
         model = family(name)(**SMALL.get(name, {}))
         if "random_state" in model.get_params():
             model.set_params(random_state=0)
-        if name in ("latent_class", "mixed_kernel_density", "autoregressive"):
+        if name in ("latent_class", "mixed_kernel_density", "mixed_spline_flow", "autoregressive"):
             model.fit(goods()[0]).save(folder / name)
             continue
         if name in FAMILIES:

@@ -15,18 +15,27 @@ _DENSITIES = {
     "KernelDensity": "landmass.models.kernel_density",
     "MixedKernelDensity": "landmass.models.mixed_kernel_density",
     "SplineFlow": "landmass.models.spline_flow",
+    "MixedSplineFlow": "landmass.models.mixed_spline_flow",
     "Autoregressive": "landmass.models.autoregressive",
     "Stack": "landmass.models.stack",
 }
 
 # Of these densities of rows, and of tables, a ladder has only those that it is asked for.
-_ON_REQUEST = ("Independent", "ProbabilisticPCA", "LatentClass", "MixedKernelDensity", "Autoregressive")
+_ON_REQUEST = (
+    "Independent",
+    "ProbabilisticPCA",
+    "LatentClass",
+    "MixedKernelDensity",
+    "MixedSplineFlow",
+    "Autoregressive",
+)
 _ON_REQUEST_OF_TABLES = ("MixedKernelDensity",)
 
 _OF_TABLES = {
     "Independent": "landmass.models.independent",
     "LatentClass": "landmass.models.latent_class",
     "MixedKernelDensity": "landmass.models.mixed_kernel_density",
+    "MixedSplineFlow": "landmass.models.mixed_spline_flow",
     "Autoregressive": "landmass.models.autoregressive",
     "Stack": "landmass.models.stack",
 }

@@ -34,7 +34,7 @@ class Chain(AbstractChain):
 
     def tell(self, known, column):
         places, inside = self.layout.places(column)
-        return jnp.where(inside[None], self.log_conditionals(known)[:, places], -jnp.inf)
+        return jnp.where(inside[None], self.log_conditionals(known)[:, places], -jnp.inf), None
 
     def log_conditionals(self, x):
         a, b = x[:, 0], x[:, 1]

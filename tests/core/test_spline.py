@@ -199,3 +199,39 @@ def test_inverse_error_in_float32_is_that_of_the_rounded_value():
         y, log_slope = evaluate(spline, x)
         error = np.abs(np.asarray(invert(spline, y)[0] - x))
         assert (error <= 2e-6 + 2e-6 / np.minimum(np.exp(log_slope), 1.0)).all()
+
+
+def between(spline, low, high):
+    """What the spline grows by from one place to another, by the paper, in float64."""
+    return np.array([durkan(spline, b)[0] - durkan(spline, a)[0] for a, b in zip(low, high, strict=True)])
+
+
+mean_slopes = jax.jit(jax.vmap(Spline.mean_slope, in_axes=(None, 0, 0)))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_mean_slope_is_the_growth_over_the_width(seed):
+    spline = spline_of(random_raw(seed, 1.5), 0.0, 1.0, unit_ends=False)
+    rng = np.random.default_rng(seed)
+    middle, width = rng.uniform(0.3, 0.7, POINTS), rng.choice([0.5, 0.05, 0.01], POINTS)
+    found = np.asarray(mean_slopes(spline, jnp.asarray(middle, jnp.float32), jnp.asarray(width, jnp.float32)))
+    np.testing.assert_allclose(found, between(spline, middle - width / 2, middle + width / 2) / width, rtol=1e-3)
+
+
+def test_mean_slope_of_no_width_is_the_slope():
+    spline = spline_of(random_raw(4), 0.0, 1.0, unit_ends=False)
+    x = jnp.linspace(0.001, 0.999, POINTS)
+    np.testing.assert_allclose(mean_slopes(spline, x, jnp.zeros(POINTS)), np.exp(evaluate(spline, x)[1]), rtol=1e-4)
+    # At a knot too, which two bins share.
+    knots = spline.x[1:-1]
+    np.testing.assert_allclose(mean_slopes(spline, knots, jnp.zeros(len(knots))), spline.slope[1:-1], rtol=1e-4)
+
+
+@pytest.mark.parametrize("values", [7, 1_000, 300_000])
+def test_growth_over_all_values_sums_to_one(values):
+    """However many share the line: differences of the spline's values would lose the small ones to rounding."""
+    spline = spline_of(random_raw(5, 2.0), 0.0, 1.0, unit_ends=False)
+    middle, width = (np.arange(values) + 0.5) / values, np.full(values, 1.0 / values)
+    found = mean_slopes(spline, jnp.asarray(middle, jnp.float32), jnp.asarray(width, jnp.float32))
+    assert (np.asarray(found, np.float64) * width).sum() == pytest.approx(1.0, abs=2e-6)
+    assert np.asarray(found).min() > 0.0

@@ -14,6 +14,7 @@ from landmass import (
     Histogram,
     Independent,
     LatentClass,
+    MixedSplineFlow,
     OutlierDetector,
     SettingError,
     Stack,
@@ -52,6 +53,7 @@ def tables():
         "independent": Independent(smoothing=1.0),
         "latent_class": LatentClass(n_components=3, random_state=0),
         "autoregressive": Autoregressive(members=2, hidden=8, depth=1, max_steps=60, random_state=0),
+        "mixed_spline_flow": MixedSplineFlow(members=2, hidden=8, depth=1, n_bins=4, max_steps=60, random_state=0),
     }
     return {**{name: part.fit(rows) for name, part in parts.items()}, "stack": Stack(estimators=parts).fit(rows)}
 
@@ -170,7 +172,7 @@ def test_cells_of_a_histogram_are_shares_of_its_cells():
             assert score == pytest.approx(model.score_samples(row[None])[0] - total, abs=0.02)
 
 
-@pytest.mark.parametrize("family", ["independent", "latent_class", "autoregressive", "stack"])
+@pytest.mark.parametrize("family", ["independent", "latent_class", "autoregressive", "mixed_spline_flow", "stack"])
 def test_cells_of_tables_agree_with_enumeration(tables, family):
     model, rows = tables[family], every()
     chances = np.exp(model.score_samples(rows))
@@ -183,7 +185,7 @@ def test_cells_of_tables_agree_with_enumeration(tables, family):
     np.testing.assert_allclose(model.score_cells(rows), expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("family", ["independent", "latent_class", "autoregressive"])
+@pytest.mark.parametrize("family", ["independent", "latent_class", "autoregressive", "mixed_spline_flow"])
 def test_tails_of_tables_agree_with_enumeration(tables, family):
     model, rows = tables[family], every()
     chances = np.exp(model.score_samples(rows))

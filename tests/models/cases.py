@@ -16,6 +16,7 @@ QUICK = {
     "latent_class": {"n_components": 3, "cells": 12},
     "mixed_kernel_density": {"cells": 12},
     "autoregressive": {"max_steps": 150, "members": 2, "hidden": 16, "cells": 12},
+    "mixed_spline_flow": {"max_steps": 150, "members": 2, "hidden": 16, "cells": 12, "n_bins": 6, "waves": 4},
     "vae": {"max_steps": 300, "hidden": 16, "latents": 2, "draws": 60, "learning_rate": 0.01},
     "auto_encoder": {"max_steps": 300, "hidden": 16, "latents": 2, "learning_rate": 0.01},
     "stack": {

@@ -79,12 +79,13 @@ def every(schema=COUNTED):
     return Dataset(rows, schema, "every", incomplete=bool(np.isnan(rows).any()))
 
 
-def line(breaks, low, high):
-    """Places on a line and their weights, by Gauss-Legendre between breaks and far into both tails."""
+def line(breaks, low, high, parts=1):
+    """Places on a line and their weights, by Gauss-Legendre in parts between breaks, and far into both tails."""
     span = breaks.max() - breaks.min() + 1.0
     ends = [low, breaks.min() - span * np.geomspace(1e5, 1e-3, 90)][not math.isfinite(low)]
     tops = [high, breaks.max() + span * np.geomspace(1e-3, 1e5, 90)][not math.isfinite(high)]
-    ends = np.unique(np.concatenate([np.atleast_1d(ends), breaks, np.atleast_1d(tops)]))
+    inner = [np.linspace(*pair, parts + 1) for pair in itertools.pairwise(np.sort(breaks))]
+    ends = np.unique(np.concatenate([np.atleast_1d(ends), breaks, *inner, np.atleast_1d(tops)]))
     node, weight = np.polynomial.legendre.leggauss(8)
     half = np.diff(ends)[:, None] / 2.0
     return (ends[:-1, None] + half * (1.0 + node)).ravel(), (half * weight).ravel()

@@ -39,11 +39,13 @@ def test_probabilities_of_all_rows_sum_to_one(fitted_table, family):
 def test_probabilities_and_integrals_sum_to_one(fitted_table, family):
     model = fitted_table(family, "measured")
     breaks = model.breakpoints()
-    loss, by_loss = line(breaks[0], -math.inf, math.inf)
+    # Splines bend within cells.
+    parts = 6 if family == "mixed_spline_flow" else 1
+    loss, by_loss = line(breaks[0], -math.inf, math.inf, parts)
     loss, by_loss = np.concatenate([loss, [0.0, np.nan]]), np.concatenate([by_loss, [1.0, 1.0]])
     # Integration places on an atom would have its mass; there are none.
     assert (loss[:-2] != 0.0).all()
-    share, by_share = line(breaks[2], 0.0, 2.0)
+    share, by_share = line(breaks[2], 0.0, 2.0, parts)
     X = np.stack(np.meshgrid(loss, [0.0, 1.0], share, indexing="ij"), -1).reshape(-1, 3)
     weight = (by_loss[:, None, None] * np.ones((1, 2, 1)) * by_share).ravel()
     scores = model.score_samples(Dataset(X, MEASURED, incomplete=True))
@@ -55,7 +57,7 @@ def test_probabilities_of_unbounded_counts_sum_to_one(fitted_table, family):
     visits, day = np.arange(-400.0, 700.0), np.append(np.arange(17_000.0, 26_000.0, 1.0), np.nan)
     # Days and visits one after the other: a table of both would have ten million rows.
     for late in (0.0, 1.0):
-        if family in ("autoregressive", "stack"):
+        if family in ("autoregressive", "mixed_spline_flow", "stack"):
             pytest.skip("its marginals are not known exactly")
         part = model.marginal(["visits", "late"])
         rows = Dataset(np.column_stack([visits, np.full(len(visits), late)]), Schema(UNBOUNDED.columns[::2]))

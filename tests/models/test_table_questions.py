@@ -13,7 +13,7 @@ from tests.models.table_cases import COUNTED, FALSE_ALARM, MEASURED, chi_square,
 
 # Those whose answers are exact, and those of particles.
 ANSWERING = ["independent", "latent_class", "mixed_kernel_density"]
-BY_PARTICLES = ["autoregressive"]
+BY_PARTICLES = ["autoregressive", "mixed_spline_flow"]
 
 
 @pytest.fixture(params=ANSWERING)
@@ -123,7 +123,7 @@ def test_cells_imputed_by_particles_agree_with_enumeration(fitted_table, family)
 def test_too_few_particles_that_count_are_refused(fitted_table, monkeypatch):
     part = fitted_table("autoregressive", "counted").conditional({"rooms": 1})
     assert len(part.sample(10, random_state=0)) == 10
-    monkeypatch.setattr("landmass.models.autoregressive.LEAST_EFFECTIVE", 1e9)
+    monkeypatch.setattr("landmass.estimator.ordered.LEAST_EFFECTIVE", 1e9)
     with pytest.raises(DataError, match=r"too rare for this network: of 8,192 particles \d+ are left that count"):
         part.sample(10, random_state=0)
 

@@ -37,7 +37,7 @@ def conditional(
     check_file(out, escape=escape)
     name, model = _answering(run, rung)
     part = model.conditional(_given(model, given))
-    tell(f"{title(name)}: what is given has log-probability {part.log_given:.3f} nats")
+    tell(f"{title(name)}: what is given has log-density {part.log_given:.3f} nats")
     write_rows(part.sample(n, random_state=seed), out, escape=escape)
 
 

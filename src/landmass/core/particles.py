@@ -8,19 +8,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import logsumexp
-from jaxtyping import Array, Float, Integer
+from jaxtyping import Array, Float, Integer, Shaped
 
-from landmass.core.states import GIVEN, PRESENT, Evidence, Layout, States, reached
+from landmass.core.states import GIVEN, PRESENT, Evidence, Layout, reached
 from landmass.types import Key, Scalar
 
 # Up to so many particles each is compared with all others, which takes less time than a search.
 FEW = 256
 
 Column = Integer[Array, ""]
+Cell = Shaped[Array, "events ..."]
 
 
 class AbstractChain(eqx.Module):
-    """A distribution of rows of states that tells each column from what it has seen of those before it in an order."""
+    """A distribution of rows that tells each column from what it has seen of those before it in an order.
+
+    What a row holds in a column is a state, or stands for one together with what lies inside of it.
+    """
 
     rank: eqx.AbstractVar[Integer[Array, " columns"]]
     layout: eqx.AbstractVar[Layout]
@@ -30,31 +34,50 @@ class AbstractChain(eqx.Module):
         """What is known of so many events of which nothing was seen yet: an array or a tree of such, a row an event."""
 
     @abstractmethod
-    def see(self, known: Any, column: Column, state: Integer[Array, " events"]) -> Any:
-        """What is known once the states of one more column were seen."""
+    def see(self, known: Any, column: Column, cell: Cell) -> Any:
+        """What is known once the cells of one more column were seen."""
 
     @abstractmethod
-    def tell(self, known: Any, column: Column) -> Float[Array, "events most"]:
-        """Log-probabilities of a column's states, at the places that the layout gives them; -inf at places of none."""
+    def tell(self, known: Any, column: Column) -> tuple[Float[Array, "events most"], Any]:
+        """What is said of a column.
+
+        Returns:
+            Log-probabilities of its states, at the places that the layout gives them, -inf at places of none; and what
+            tells how its values lie inside of a state, None where states are all.
+        """
+
+    def state_of(self, cell: Cell) -> Integer[Array, " events"]:
+        """The states of some cells."""
+        return cell
+
+    def draw_inside(
+        self, inside: Any, column: Column, state: Integer[Array, " events"], share: Float[Array, " events"]
+    ) -> Cell:
+        """A random cell of each state, by random shares from 0 to below 1."""
+        return state
+
+    def log_inside(self, inside: Any, column: Column, cell: Cell) -> Float[Array, " events"]:
+        """How likely each cell is, in log, among those of its state."""
+        return jnp.zeros(len(cell))
 
 
 class Particles(NamedTuple):
     """Events that agree with what is known, and how much each counts.
 
     Args:
-        states: the events, shape (particles, columns).
+        states: the events' cells, shape (particles, columns, …).
         log_weights: log of what each counts.
         log_total: an estimate of the log-probability of what is known; its exponential is unbiased.
         effective: as many draws of equal weight would tell as much, where fewest did on the way.
     """
 
-    states: Integer[Array, "particles columns"]
+    states: Shaped[Array, "particles columns ..."]
     log_weights: Float[Array, " particles"]
     log_total: Scalar
     effective: Scalar
 
 
-def follow(model: AbstractChain, key: Key, x: States, known: Evidence, count: int) -> Particles:
+def follow(model: AbstractChain, key: Key, x: Shaped[Array, "columns ..."], known: Evidence, count: int) -> Particles:
     """Draw the columns that are not given, in the model's order, and weigh by how likely the given ones are then.
 
     What is given before all that is drawn makes all weights equal, and the answer exact. Where few particles are left
@@ -63,7 +86,7 @@ def follow(model: AbstractChain, key: Key, x: States, known: Evidence, count: in
     Args:
         model: tells the columns one after the other.
         key: source of all randomness.
-        x: states; what they are in columns that are not given is of no matter.
+        x: cells; what they are in columns that are not given is of no matter.
         known: what is known of each column.
         count: how many particles.
 
@@ -75,17 +98,20 @@ def follow(model: AbstractChain, key: Key, x: States, known: Evidence, count: in
 
     # Made at once, as a program that makes random numbers takes long to compile.
     shares = jax.random.uniform(key, (len(layout.sizes), count + 1))
+    inner = jax.random.uniform(jax.random.fold_in(key, 1), (len(layout.sizes), count))
 
     def step(place: Array, before: tuple[Particles, Any]) -> tuple[Particles, Any]:
         seen, memory = before
         share = shares[place]
         column = jnp.argmax(model.rank == place)
-        log_probs = model.tell(memory, column)
+        log_probs, inside = model.tell(memory, column)
         missing = (places == last[column])[None] & nullable[column]
         allowed = jnp.where(missing & (known[column] == PRESENT), -jnp.inf, log_probs)
-        state = jnp.where(known[column] == GIVEN, x[column], reached(share[1:], allowed))
+        drawn = model.draw_inside(inside, column, reached(share[1:], allowed), inner[place])
+        cell = jnp.where(known[column] == GIVEN, x[column], drawn)
         # Of what is given counts how likely it was; of what is known to be there, that it is not missing.
-        told = jnp.take_along_axis(log_probs, state[:, None], axis=1)[:, 0]
+        told = jnp.take_along_axis(log_probs, model.state_of(cell)[:, None], axis=1)[:, 0]
+        told = told + model.log_inside(inside, column, cell)
         there = jnp.log1p(-jnp.exp(jnp.where(missing, log_probs, -jnp.inf).max(axis=1)))
         gain = jnp.where(known[column] == GIVEN, told, jnp.where(known[column] == PRESENT, there, 0.0))
         log_weights = seen.log_weights + gain
@@ -94,11 +120,11 @@ def follow(model: AbstractChain, key: Key, x: States, known: Evidence, count: in
         chosen = jnp.where(few, _systematic(share[0], log_weights), jnp.arange(count))
         total = seen.log_total + jnp.where(few, logsumexp(log_weights) - np.log(count), 0.0)
         least = jnp.minimum(seen.effective, effective)
-        states = seen.states.at[:, column].set(state)
-        memory = jax.tree.map(lambda each: each[chosen], model.see(memory, column, state))
+        states = seen.states.at[:, column].set(cell)
+        memory = jax.tree.map(lambda each: each[chosen], model.see(memory, column, cell))
         return Particles(states[chosen], jnp.where(few, 0.0, log_weights), total, least), memory
 
-    start = jnp.zeros((count, len(layout.sizes)), jnp.int32)
+    start = jnp.zeros((count, *x.shape), x.dtype)
     first = Particles(start, jnp.zeros(count), jnp.zeros(()), jnp.asarray(float(count)))
     found, _ = jax.lax.fori_loop(0, len(layout.sizes), step, (first, model.begin(count)))
     total = found.log_total + logsumexp(found.log_weights) - np.log(count)

@@ -18,6 +18,7 @@ MOST_LEVELS = 256
 RARE = 0.5
 
 States = Integer[np.ndarray, " events"]
+Floats = Float[np.ndarray, " events"]
 
 
 class Tail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -173,6 +174,36 @@ class Cut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         stretch = (cell >= 0) & (cell < self.cells)
         values[stretch] = self._from_cells(cell[stretch], share[stretch])
         return values
+
+    def places(self, values: Float[np.ndarray, " events"]) -> tuple[Floats, Floats]:
+        """Where values of cells stand among those of their cell: the shares of its values below them, and up to them.
+
+        Args:
+            values: in the column's unit, each in a cell; the two shares differ where the column is counted.
+        """
+        edges, x, half = np.array(self.edges), self._on_line(values), 0.5 * bool(self.step)
+        cell = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, max(len(edges) - 2, 0))
+        width = np.diff(edges)[cell] if len(edges) > 1 else np.ones(len(x))
+        low, high = ((x + sign * half - edges[cell]) / width for sign in (-1.0, 1.0))
+        below, above = x < edges[0], x > edges[-1]
+        if self.low is not None:
+            excess = edges[0] - x[below]
+            low[below], high[below] = (np.exp(self.low.log_survival(excess + sign * half)) for sign in (1.0, -1.0))
+        if self.high is not None:
+            excess = x[above] - edges[-1]
+            low[above], high[above] = (-np.expm1(self.high.log_survival(excess + sign * half)) for sign in (-1.0, 1.0))
+        return low, high
+
+    def at(self, states: States, share: Floats) -> Floats:
+        """The value of cells up to which so much of their mass lies.
+
+        Args:
+            states: of cells.
+            share: from 0 to below 1, one a state.
+        """
+        cell = states - self.before
+        far_first = (cell == 0) & (self.low is not None)
+        return self._from_cells(cell, np.where(far_first, np.nextafter(1.0, 0.0) - share, share))
 
     def levels(self) -> Levels:
         """How high each state is, and how its mass falls with the height."""

@@ -89,8 +89,19 @@ class StateSpace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def cells(self, X: HostEvents) -> tuple[Codes, CellScores]:
         """States of events, and how likely each cell is, in log, among those of its state."""
-        parts = [each.forward(values) for each, values in zip(self.cuts, X.T, strict=True)]
+        parts = [self.cell(place, values) for place, values in enumerate(X.T)]
         return np.column_stack([states for states, _ in parts]), np.column_stack([inside for _, inside in parts])
+
+    def cell(
+        self, place: int, values: Float[np.ndarray, " events"]
+    ) -> tuple[Integer[np.ndarray, " events"], LogDensities]:
+        """The same of one column.
+
+        Args:
+            place: the column.
+            values: in its unit; NaN where a cell is missing.
+        """
+        return self.cuts[place].forward(values)
 
     def inverse(self, codes: Codes, random_state: np.random.RandomState) -> HostEvents:
         """A random event of each row of states.
@@ -103,9 +114,13 @@ class StateSpace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             [each.inverse(states, random_state) for each, states in zip(self.cuts, codes.T, strict=True)]
         )
 
-    def levels(self) -> Levels:
-        """How high each state of all columns is at its highest place, and how its mass falls with the height."""
-        return Levels(*map(np.concatenate, zip(*(each.levels() for each in self.cuts), strict=True)))
+    def every(self, place: int) -> tuple[Integer[np.ndarray, " states"], Float[np.ndarray, " states"], Levels]:
+        """A column's states: what stands for each, what a density there lacks of its probability, and their heights.
+
+        Args:
+            place: the column.
+        """
+        return np.arange(self.sizes[place], dtype=np.int32), np.zeros(self.sizes[place]), self.cuts[place].levels()
 
     def breakpoints(self) -> list[Float[np.ndarray, " _"]]:
         """For each column, where the density may jump."""

@@ -6,13 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import logsumexp
-from jaxtyping import Array, Float, Integer
+from jaxtyping import Array, Float, Integer, Shaped
 from scipy import special
 
 from landmass.core.capabilities import AbstractDensity
 from landmass.core.many import in_blocks, log_prob
 from landmass.core.states import StateMixture
 from landmass.data.cuts import Levels
+from landmass.data.lines import LineSpace
 from landmass.data.states import StateSpace
 from landmass.types import CellScores, HostEvents
 
@@ -38,10 +39,11 @@ class Cells(NamedTuple):
     tails: CellScores
 
 
-def cells_of_states(model: AbstractDensity, space: StateSpace, X: HostEvents) -> Cells:
+def cells_of_states(model: AbstractDensity, space: StateSpace | LineSpace, X: HostEvents) -> Cells:
     """What a model of states says of events' cells.
 
-    A mixture tells it in one pass; another model is asked for each row with each of a column's states.
+    A mixture tells it in one pass; another model is asked for each row with each of a column's states. Where columns
+    after a number see more of it than its state, they are taken to see the middle of each.
 
     Args:
         model: of rows of states.
@@ -49,17 +51,13 @@ def cells_of_states(model: AbstractDensity, space: StateSpace, X: HostEvents) ->
         X: events.
     """
     codes, inside = space.cells(X)
-    levels = space.levels()
     if isinstance(model, StateMixture):
-        asked = (model, jnp.asarray(np.stack(levels), jnp.float32)), codes, inside.astype(np.float32)
+        levels = np.concatenate([np.stack(each.levels()) for each in space.cuts], axis=1)
+        asked = (model, jnp.asarray(levels, jnp.float32)), codes, inside.astype(np.float32)
         log_rest, tails = in_blocks(_of_mixture, *asked, at_once=EVENTS).astype(np.float64).swapaxes(0, 1)
     else:
-        ends = np.cumsum(space.sizes).tolist()
-        states = [slice(end - size, end) for size, end in zip(space.sizes, ends, strict=True)]
-        parts = [
-            _of_column(model, codes, inside[:, place], place, Levels(*(each[here] for each in levels)))
-            for place, here in enumerate(states)
-        ]
+        own = log_prob(model, codes)
+        parts = [_of_column(model, codes, own + inside[:, i], i, *space.every(i)) for i in range(len(space))]
         log_rest, tails = np.stack(parts, axis=2)
     others = [np.delete(inside, place, axis=1).sum(1) for place in range(inside.shape[1])]
     return Cells(log_rest + np.column_stack(others), np.minimum(tails, 1.0))
@@ -67,25 +65,35 @@ def cells_of_states(model: AbstractDensity, space: StateSpace, X: HostEvents) ->
 
 def _of_column(
     model: AbstractDensity,
-    codes: Integer[np.ndarray, "events columns"],
-    inside: Float[np.ndarray, " events"],
+    codes: Shaped[np.ndarray, "events columns ..."],
+    own: Float[np.ndarray, " events"],
     place: int,
+    states: Shaped[np.ndarray, "states ..."],
+    log_masses: Float[np.ndarray, " states"],
     levels: Levels,
 ) -> Float[np.ndarray, "2 events"]:
-    """Of one column's cells the log-probability of the rest, and the tails."""
-    size = len(levels.tops)
-    step, found = max(1, MOST_ROWS // size), np.empty((2, len(codes)))
+    """Of one column's cells the log-probability of the rest, and the tails.
+
+    Args:
+        model: of rows of states.
+        codes: the rows.
+        own: their log-densities, those of the other columns within their states left out.
+        place: the column.
+        states: what stands for each of its states.
+        log_masses: what the model's log-density of each lacks of its log-probability.
+        levels: how high each is.
+    """
+    step, found = max(1, MOST_ROWS // len(states)), np.empty((2, len(codes)))
     for start in range(0, len(codes), step):
         rows = slice(start, start + step)
         some = codes[rows]
-        every = np.repeat(some, size, axis=0)
-        every[:, place] = np.tile(np.arange(size), len(some))
-        scores = log_prob(model, every).reshape(-1, size)
+        every = np.repeat(some, len(states), axis=0)
+        every[:, place] = np.concatenate([states] * len(some))
+        scores = log_prob(model, every).reshape(-1, len(states)) + log_masses
         found[0, rows] = special.logsumexp(scores, axis=1)
-        states = scores - found[0, rows, None]
-        own = np.take_along_axis(states, some[:, [place]], axis=1) + inside[rows, None]
-        low = np.minimum((own + SLACK - states - levels.tops) * levels.powers, 0.0)
-        found[1, rows] = np.exp(states + low).sum(1)
+        chances, cell = scores - found[0, rows, None], own[rows] - found[0, rows]
+        low = np.minimum((cell[:, None] + SLACK - chances - levels.tops) * levels.powers, 0.0)
+        found[1, rows] = np.exp(chances + low).sum(1)
     return found
 
 

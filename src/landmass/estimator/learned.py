@@ -19,6 +19,7 @@ from landmass.core.many import draw, log_prob
 from landmass.data.binary import drawn
 from landmass.data.dataset import Dataset, Weighted
 from landmass.data.images import Images
+from landmass.data.lines import LineSpace
 from landmass.data.pieces import Pieces
 from landmass.data.pixels import PixelSpace
 from landmass.data.schema import Column
@@ -45,8 +46,11 @@ FLOOR = 0.01
 FLOOR_MARGIN = 1.0
 
 
-AnySpace = Space | PixelSpace | StateSpace
+AnySpace = Space | PixelSpace | StateSpace | LineSpace
 """What stands between events and the numbers that a model sees."""
+
+# What a manifest calls a model's space.
+KINDS: Mapping[type, str] = {Space: "space", PixelSpace: "pixels", StateSpace: "states", LineSpace: "lines"}
 
 
 class Model(msgspec.Struct, forbid_unknown_fields=True):
@@ -58,6 +62,7 @@ class Model(msgspec.Struct, forbid_unknown_fields=True):
         sha256: of `weights.safetensors`.
         pixels: the model's space where events are images.
         states: the model's space where it sees rows as states.
+        lines: the model's space where it sees numbers by their place among those of their column.
         latents: what has been found out about the latents of a model that has some.
     """
 
@@ -66,6 +71,7 @@ class Model(msgspec.Struct, forbid_unknown_fields=True):
     sha256: str
     pixels: PixelSpace | None = None
     states: StateSpace | None = None
+    lines: LineSpace | None = None
     latents: LatentNotes | None = None
 
 
@@ -157,17 +163,12 @@ class LearnedEstimator(DensityEstimator, ABC):
 
     def _save(self, folder: Path) -> Model:
         sha256 = write_arrays(folder / "weights.safetensors", named_arrays(self.model_))
-        kind = "pixels" if isinstance(self.space_, PixelSpace) else "states" if self._sees_states else "space"
-        spaces = {"space": None, kind: self.space_}
+        spaces = {"space": None, KINDS[type(self.space_)]: self.space_}
         return Model(sizes=self._sizes(), sha256=sha256, **spaces)
-
-    @property
-    def _sees_states(self) -> bool:
-        return isinstance(self.space_, StateSpace)
 
     def _load(self, folder: Path, model: msgspec.Raw, load: Callable[[Path], Estimator]) -> None:
         saved = parse_json(model, Model, folder / "manifest.json")
-        given = [each for each in (saved.space, saved.pixels, saved.states) if each is not None]
+        given = [each for each in (saved.space, saved.pixels, saved.states, saved.lines) if each is not None]
         self.space_ = space = given[0] if given else None
         if space is None or len(given) > 1:
             raise StoreError(f"{folder / 'manifest.json'} is not what landmass writes there: a model has one space")

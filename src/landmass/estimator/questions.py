@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float, Integer
+from jaxtyping import Array, Float, Shaped
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -29,7 +29,7 @@ Given = Mapping[str, Any]
 
 BELOW_ONE = np.nextafter(np.float32(1.0), np.float32(0.0))
 
-Codes = Integer[np.ndarray, "events columns"]
+Codes = Shaped[np.ndarray, "events columns ..."]
 Seed = int | np.random.RandomState | None
 
 
@@ -95,15 +95,14 @@ class AnsweringEstimator(StatesEstimator, ABC):
         """
         check_is_fitted(self)
         place = self._place(target)
-        column, cut = self.data_.schema.columns[place], self.space_.cuts[place]
+        column = self.data_.schema.columns[place]
         if not isinstance(column, Category | Boolean):
             raise DataError(f"column {target!r} holds numbers; predict_proba tells of words, or of true and false")
         codes, known, _ = self._evidence(self._with_gaps(X, leave_out=target))
         known[:, place] = GIVEN
         each = []
         for level in np.arange(column.high + 1.0):
-            states, inside = cut.forward(np.full(len(codes), level))
-            codes[:, place] = states
+            codes[:, place], inside = self.space_.cell(place, np.full(len(codes), level))
             each.append(self.log_marginals(codes, known) + inside)
         scores = np.column_stack(each)
         chances = np.exp(scores - scores.max(1, keepdims=True))
@@ -223,14 +222,10 @@ class AnsweringEstimator(StatesEstimator, ABC):
 
         A cell that is empty where none was in training is not known, and elsewhere known to be empty.
         """
-        known = np.full(events.shape, GIVEN, np.int32)
-        codes, inside = np.zeros(events.shape, np.int32), np.zeros(len(events))
-        for i, (cut, values) in enumerate(zip(self.space_.cuts, events.T, strict=True)):
-            free = np.isnan(values) & (not cut.nullable)
-            known[free, i] = FREE
-            codes[:, i], within = cut.forward(values)
-            inside += np.where(free, 0.0, within)
-        return codes, known, inside
+        codes, inside = self.space_.cells(events)
+        free = np.isnan(events) & ~np.array(self.space_.layout.nullable)
+        known = np.where(free, FREE, GIVEN).astype(np.int32)
+        return codes, known, np.where(free, 0.0, inside).sum(1)
 
     def _place(self, name: str) -> int:
         names = self.data_.schema.names
@@ -263,8 +258,10 @@ class Part:
         self._codes, self._known, _ = estimator._evidence(event)
         self._known[:] = FREE
         self._known[0, self._given] = GIVEN
+        self._inside = 0.0
         if self._given:
-            inside = [estimator.space_.cuts[p].forward(event[:, p])[1][0] for p in self._given]
+            inside = [estimator.space_.cell(p, event[:, p])[1][0] for p in self._given]
+            self._inside = float(np.sum(inside))
             impossible = [p for p, each in zip(self._given, inside, strict=True) if each == -np.inf]
             if impossible:
                 column = schema.columns[impossible[0]]
@@ -272,9 +269,14 @@ class Part:
                     f"column {column.name!r} cannot hold {given[column.name]!r}: it lies outside of its sample space"
                 )
 
-    @cached_property
+    @property
     def log_given(self) -> float:
-        """Log-probability of what is given, in nats; of a number the probability of the cell in which it lies."""
+        """Log-density of what is given, in nats, in the columns' units: of counted columns its log-probability."""
+        return self._log_states + self._inside
+
+    @cached_property
+    def _log_states(self) -> float:
+        """What the model says of that."""
         return float(self.estimator.log_marginals(self._codes, self._known)[0]) if self._given else 0.0
 
     def score_samples(self, X: Any) -> LogDensities:
@@ -289,10 +291,10 @@ class Part:
         codes, known = np.repeat(self._codes, len(asked), 0), np.repeat(self._known, len(asked), 0)
         inside = np.zeros(len(asked))
         for place, values in zip(self._asked, asked.T, strict=True):
-            codes[:, place], within = estimator.space_.cuts[place].forward(values)
+            codes[:, place], within = estimator.space_.cell(place, values)
             known[:, place] = GIVEN
             inside += within
-        return estimator.log_marginals(codes, known) - self.log_given + inside
+        return estimator.log_marginals(codes, known) - self._log_states + inside
 
     def score(self, X: Any) -> float:
         """Mean log-density of events' columns, in nats."""

@@ -20,7 +20,7 @@ from landmass.data.read import read
 from landmass.data.states import StateSpace
 from landmass.estimator.base import require
 from landmass.estimator.density import EventKind
-from landmass.estimator.learned import SelectingEstimator, coordinates
+from landmass.estimator.learned import AnySpace, SelectingEstimator, coordinates
 from landmass.train import loop
 from landmass.train.checkpoint import NOWHERE, Checkpoint
 from landmass.train.learner import Learner
@@ -59,7 +59,7 @@ class StatesEstimator(SelectingEstimator, ABC):
         super().check_settings()
         require(self, "cells", self.cells is None or 2 <= self.cells <= 1000, "None or from 2 to 1000")
 
-    def _fit_space(self, train: Any) -> StateSpace | PixelSpace:
+    def _fit_space(self, train: Any) -> AnySpace:
         if isinstance(train, Images):
             return PixelSpace(train.schema)
         return StateSpace.fit(train.schema, train.blocks(), self.cells)
@@ -114,10 +114,11 @@ def counted(layout: Layout, z: Coordinates) -> Float[np.ndarray, " states"]:
 
     Args:
         layout: how many states each column has.
-        z: the events' states.
+        z: the events' states, or cells that begin with them.
     """
     counts = np.zeros(layout.total)
-    for codes, weight in z.blocks():
+    for cells, weight in z.blocks():
+        codes = cells if cells.ndim == 2 else cells[..., 0].astype(np.int32)
         for start, column in zip(layout.starts, codes.T, strict=True):
             counts[start:] += np.bincount(column, weight, layout.total - start)
     return counts

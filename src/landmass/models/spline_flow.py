@@ -28,6 +28,7 @@ from landmass.data.space import Space
 from landmass.estimator.base import require
 from landmass.estimator.gradient import GradientEstimator
 from landmass.nn.masked import MaskedNetwork
+from landmass.nn.waves import cosines, multiples
 from landmass.types import Event, Key, Scalar
 
 Kind = Literal["line", "interval", "circle"]
@@ -68,20 +69,12 @@ class SplineConditioner(eqx.Module):
         """Cosines of half turns of each column's place in [0, 1]; on a circle sines and cosines of whole turns."""
         amplitude = np.sqrt(2.0) * np.arange(1, self.waves + 1) ** -self.smoothness
         angle = np.pi * jnp.where(circle, 2.0 * u, u)
-        cosines = _multiples(jnp.ones_like(u), jnp.cos(angle), jnp.cos(angle), self.waves)
+        waves = cosines(angle, self.waves)
         if "circle" in self.kinds:
-            sines = _multiples(jnp.zeros_like(u), jnp.sin(angle), jnp.cos(angle), self.waves)
-            in_turn = [(sines, cosines)[k % 2][k // 2] for k in range(self.waves)]
-            cosines = [jnp.where(circle, *pair) for pair in zip(in_turn, cosines, strict=True)]
-        return jnp.stack(cosines, axis=1) * amplitude.astype(u.dtype).reshape(1, -1, *[1] * (u.ndim - 1))
-
-
-def _multiples(zeroth: Columns, first: Columns, cosine: Columns, count: int) -> list[Columns]:
-    """A wave of an angle, then of its multiples, by Chebyshev's recurrence: many times faster than so many cosines."""
-    waves = [zeroth, first]
-    while len(waves) <= count:
-        waves.append(2.0 * cosine * waves[-1] - waves[-2])
-    return waves[1:]
+            sines = multiples(jnp.zeros_like(u), jnp.sin(angle), jnp.cos(angle), self.waves)
+            in_turn = [(sines, waves)[k % 2][k // 2] for k in range(self.waves)]
+            waves = [jnp.where(circle, *pair) for pair in zip(in_turn, waves, strict=True)]
+        return jnp.stack(waves, axis=1) * amplitude.astype(u.dtype).reshape(1, -1, *[1] * (u.ndim - 1))
 
 
 class Flow(AbstractDensity):

@@ -1,0 +1,225 @@
+"""Estimators whose members tell column by column, each in an order of its own; particles answer what is asked."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Integer, Shaped
+from scipy.special import logsumexp
+
+from landmass.arrays import on_device
+from landmass.core.capabilities import AbstractDensity
+from landmass.core.distributions import Mixture
+from landmass.core.many import in_blocks, log_prob
+from landmass.core.particles import Particles, follow
+from landmass.core.states import GIVEN
+from landmass.data.dataset import AT_A_TIME
+from landmass.errors import DataError
+from landmass.estimator.base import require
+from landmass.estimator.gradient import MOST_STEPS, REFIT_RATE, GradientEstimator
+from landmass.estimator.questions import AnsweringEstimator, Codes
+from landmass.estimator.states import LongEstimator, counted
+from landmass.train.learner import Learner
+from landmass.train.rows import Batch, Coordinates
+from landmass.types import Key, LogDensities, Scalar
+
+# Particles of each member where many events are asked for of which the same is known, and for each event elsewhere.
+MANY, FEW = 4_096, 64
+
+# Of so many events at a time.
+EVENTS = 16
+
+# With fewer particles that count, answers are refused.
+LEAST_EFFECTIVE = 100
+
+# Events that each state is given besides those that it has, where a network begins.
+SMOOTHING = 0.1
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class OrderedEstimator(LongEstimator, AnsweringEstimator, GradientEstimator, ABC):
+    """A mixture of masked networks, each with an order of the columns of its own.
+
+    Log-densities of rows are exact. What is asked of some columns given others is answered by particles, which are many
+    enough or refuse; where all other columns are given, or nothing, it is exact too.
+
+    Args:
+        hidden: units of each hidden layer.
+        depth: hidden layers of each network.
+        dropout: share of the hidden units that each training step sets to zero.
+    """
+
+    learning_rate: float = 0.003
+    members: int = 4
+    hidden: int = 256
+    depth: int = 2
+    dropout: float = 0.1
+
+    @abstractmethod
+    def _shaped(self, space: Any, normal: Callable[..., Array], start: Array, ranks: Array) -> Any:
+        """Members whose weights are normal, or zero, by a scale and a shape without that of the members.
+
+        Args:
+            space: the space of the rows.
+            normal: gives numbers of a scale and a shape.
+            start: log-probabilities of the states where nothing is known, shape (members, states).
+            ranks: each column's place in each member's order, shape (members, columns).
+        """
+
+    @property
+    def _loss(self) -> Callable:
+        return _minus_log_likelihood
+
+    def _learner(self, space: Any, z: Coordinates) -> Learner:
+        steps = self.max_steps or min(int(2 * z.n**0.75), MOST_STEPS)
+        counts = counted(space.layout, z)
+
+        def members(key: Key) -> Any:
+            return self._fresh(space, counts, np.random.default_rng(np.asarray(jax.random.key_data(key))))
+
+        return self._descent(members, steps, steps, self.learning_rate)
+
+    def _once(self, z: Coordinates) -> Learner:
+        members, steps = self._learnt(), -(-z.n // self.batch_size)
+        return self._descent(lambda key: members, steps, steps, REFIT_RATE * self.learning_rate, AT_A_TIME)
+
+    def _members(self, space: Any, n: int, key: Key) -> AbstractDensity:
+        return self._fresh(space, np.zeros(space.layout.total), np.random.default_rng(0))
+
+    def _fresh(self, space: Any, counts: Float[np.ndarray, " states"], rng: np.random.Generator) -> Any:
+        """Members that know how often each state comes, and nothing of how they go together."""
+        layout = space.layout
+        smooth, columns, many = counts + SMOOTHING, len(layout.sizes), (self.members,)
+        shares = smooth / np.repeat(np.add.reduceat(smooth, layout.starts), layout.sizes)
+
+        def normal(scale: float, *shape: int) -> Array:
+            drawn = scale * rng.standard_normal((*many, *shape)) if scale else np.zeros((*many, *shape))
+            return on_device(drawn, np.float32)
+
+        # Half of the orders are each other's reverse.
+        orders = [rng.permutation(columns) for _ in range((self.members + 1) // 2)]
+        ranks = [each for order in orders for each in (order, columns - 1 - order)][: self.members]
+        log_shares = on_device(np.broadcast_to(np.log(shares), (*many, layout.total)), np.float32)
+        return self._shaped(space, normal, log_shares, on_device(np.stack(ranks), np.int32))
+
+    def _layers(
+        self, features: int, numbers: int, columns: int, normal: Callable[..., Array]
+    ) -> tuple[Array, tuple[Array, ...], Array, tuple[Array, ...]]:
+        """Weights into the first hidden units, between them and out of the last, and the biases."""
+        units = self.hidden
+        between = tuple(normal(0.5 / math.sqrt(units), units, units) for _ in range(self.depth - 1))
+        into, out = normal(1.0 / math.sqrt(columns), features, units), normal(0.0, units, numbers)
+        return into, between, out, tuple(normal(0.0, units) for _ in range(self.depth))
+
+    def _empty(self, space: Any, sizes: Mapping[str, int]) -> AbstractDensity:
+        layout, many = space.layout, self.members
+        # Only shapes are asked for, and a file may ask for ones that no memory holds.
+        start, ranks = jnp.zeros((many, layout.total)), jnp.zeros((many, len(layout.sizes)), jnp.int32)
+        members = self._shaped(space, lambda scale, *shape: jnp.zeros((many, *shape)), start, ranks)
+        made: Any = self._settle(Mixture(jnp.zeros(many), members))
+        return made
+
+    def log_marginals(self, codes: Codes, known: Codes) -> LogDensities:
+        whole, found = (known == GIVEN).all(1), np.zeros(len(codes))
+        if whole.any():
+            found[whole] = log_prob(self.model_, codes[whole])
+        if len(codes) == 1 and not whole.any():
+            clouds = _clouds(self.model_, jax.random.key(self._seed()), on_device(codes[0]), on_device(known[0]), MANY)
+            found[0] = logsumexp(np.asarray(clouds.log_total, np.float64))
+        elif not whole.all():
+            seeds = np.arange(len(codes))[~whole]
+            found[~whole] = in_blocks(_log_totals, self.model_, codes[~whole], known[~whole], seeds, at_once=EVENTS)
+        return found
+
+    def completed(self, codes: Codes, known: Codes, rng: np.random.RandomState) -> Codes:
+        if len(codes) > 1 and (known == known[0]).all() and (codes == codes[0])[:, known[0] == GIVEN].all():
+            return self._alike(codes[0], known[0], len(codes), rng)
+        return self.completions(codes, known, 1, rng)[0]
+
+    def completions(self, codes: Codes, known: Codes, n_draws: int, rng: np.random.RandomState) -> list[Codes]:
+        """Of each event the draws are from the same particles."""
+        seeds = rng.randint(0, 2**31 - 1, (len(codes), n_draws))
+        return list(in_blocks(_completed, self.model_, codes, known, seeds, at_once=EVENTS).swapaxes(0, 1))
+
+    def _alike(
+        self,
+        x: Shaped[np.ndarray, "columns ..."],
+        known: Integer[np.ndarray, " columns"],
+        n: int,
+        rng: np.random.RandomState,
+    ) -> Codes:
+        """Many events of which the same is known, from clouds of particles for each member."""
+        seeds = rng.randint(0, 2**31 - 1, -(-n // MANY))
+        told = [_clouds(self.model_, jax.random.key(seed), on_device(x), on_device(known), MANY) for seed in seeds]
+        clouds = jax.tree.map(lambda *each: np.concatenate(each), *told)
+        within = _shares(clouds.log_weights.astype(np.float64))
+        of_clouds = _shares(clouds.log_total.astype(np.float64))
+        weights = (of_clouds[:, None] * within).ravel()
+        effective = 1.0 / float((of_clouds**2 / clouds.effective).sum())
+        if effective < LEAST_EFFECTIVE:
+            raise DataError(
+                f"what is given is too rare for this network: of {weights.size:,} particles {effective:.0f} are left "
+                "that count; ask a family that answers exactly (latent_class), or give less"
+            )
+        chosen = rng.choice(weights.size, n, p=weights / weights.sum())
+        return clouds.states.reshape(-1, *x.shape)[chosen]
+
+    @property
+    def parameters_(self) -> Mapping[str, np.ndarray]:
+        """`ranks`: each column's place in each member's order; and the networks' numbers, by name."""
+        model = self.model_.components
+        return {
+            "ranks": np.asarray(model.rank),
+            **{name: np.asarray(getattr(model, name)) for name in ("into", "out", "start")},
+            **{f"between_{i}": np.asarray(each) for i, each in enumerate(model.between)},
+            **{f"bias_{i}": np.asarray(each) for i, each in enumerate(model.biases)},
+        }
+
+    def check_settings(self) -> None:
+        super().check_settings()
+        for name, most in (("hidden", 10_000), ("depth", 100)):
+            require(self, name, 1 <= getattr(self, name) <= most, f"from 1 to {most:,}")
+        require(self, "dropout", 0.0 <= self.dropout < 1.0, "from 0 to below 1")
+
+
+def _shares(logs: Float[np.ndarray, "*members shares"]) -> Float[np.ndarray, "*members shares"]:
+    """What is proportional to the exponentials of numbers and sums to one along the last axis."""
+    shares = np.exp(logs - logs.max(-1, keepdims=True))
+    return shares / shares.sum(-1, keepdims=True)
+
+
+@eqx.filter_jit
+def _clouds(model: Mixture, key: Key, x: Array, known: Array, count: int) -> Particles:
+    """A cloud of particles for each member, the log-probability of what is known together with that member."""
+    arrays, rest = eqx.partition(model.components, eqx.is_array)
+    keys = jax.random.split(key, len(model.log_weights))
+    # One after the other: products of several members at once take longer.
+    found = jax.lax.map(lambda each: follow(eqx.combine(each[0], rest), each[1], x, known, count), (arrays, keys))
+    return found._replace(log_total=found.log_total + jax.nn.log_softmax(model.log_weights))
+
+
+def _log_totals(model: Mixture, codes: Array, known: Array, seeds: Array) -> Array:
+    def one(x: Array, what: Array, seed: Array) -> Array:
+        return jax.nn.logsumexp(_clouds(model, jax.random.key(seed), x, what, FEW).log_total)
+
+    return jax.vmap(one)(codes, known, seeds)
+
+
+def _completed(model: Mixture, codes: Array, known: Array, seeds: Array) -> Array:
+    def one(x: Array, what: Array, each: Array) -> Array:
+        cloud, choose = jax.random.split(jax.random.key(each[0]))
+        found = _clouds(model, cloud, x, what, FEW)
+        within = jax.nn.log_softmax(found.log_weights, axis=1) + found.log_total[:, None]
+        return found.states.reshape(-1, *x.shape)[jax.random.categorical(choose, within.ravel(), shape=each.shape)]
+
+    return jax.vmap(one)(codes, known, seeds)
+
+
+def _minus_log_likelihood(model: Any, batch: Batch, key: Key) -> tuple[Scalar, Any]:
+    return -jnp.mean(model.trained_log_probs(batch.x, key)), model
