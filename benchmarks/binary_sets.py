@@ -25,7 +25,7 @@ from landmass import Boolean, Schema
 FAMILIES = {
     "Independent": landmass.Independent(random_state=0),
     "LatentClass": landmass.LatentClass(random_state=0),
-    "Autoregressive": landmass.Autoregressive(random_state=0, dropout=0.2),
+    "Autoregressive": landmass.Autoregressive(random_state=0),
 }
 
 

@@ -34,6 +34,7 @@ DRAWS, REMOVED = 20, 0.2
 
 OURS = {
     "LatentClass": landmass.LatentClass(random_state=0),
+    "MixedSplineFlow": landmass.MixedSplineFlow(random_state=0),
     "Autoregressive": landmass.Autoregressive(random_state=0),
 }
 
@@ -151,9 +152,9 @@ def log_score(model: Any, case: Case) -> float:
     codes, known, _ = model._evidence(case.rows)
     known[np.isnan(case.rows)] = PRESENT
     before, found = model.log_marginals(codes, known), []
-    for i, (cut, asked) in enumerate(zip(model.space_.cuts, case.asked.T, strict=True)):
+    for i, asked in enumerate(case.asked.T):
         x, what = codes[asked].copy(), known[asked].copy()
-        x[:, i], inside = cut.forward(case.truth[asked, i])
+        x[:, i], inside = model.space_.cell(i, case.truth[asked, i])
         what[:, i] = GIVEN
         # A cell that is known to be there has the chance to be there taken out.
         found.append(model.log_marginals(x, what) - before[asked] + inside)

@@ -23,6 +23,7 @@ from landmass import (
 )
 from landmass.data.batches import split
 from landmass.evaluate.ledger import prefer
+from landmass.ladder.rungs import usual_of_tables
 
 N = 1000
 FAMILIES = ["uniform_box", Gaussian(), GaussianMixture(n_components=3)]
@@ -356,3 +357,18 @@ def test_other_events_are_not_taken_for_a_ladders_own(saved, events):
         loaded.recall(events, test=events)
     with pytest.raises(DataError, match=f"was fitted to {len(events)} events, and these are 50"):
         loaded.recall(landmass.read("moons", n=50))
+
+
+@pytest.mark.parametrize(("rows", "words", "there"), [(5_000, 1, True), (4_999, 1, False), (5_000, 3, False)])
+def test_splines_join_where_rows_and_numbers_are_many(rows, words, there):
+    rng = np.random.default_rng(0)
+    columns = [landmass.Category(name=f"word{i}", levels=("a", "b")) for i in range(words)]
+    columns += [landmass.Real(name=f"x{i}") for i in range(2)]
+    data = landmass.Dataset(rng.integers(0, 2, (rows, words + 2)).astype(float), landmass.Schema(tuple(columns)))
+    assert list(usual_of_tables(data)) == [
+        "independent",
+        "latent_class",
+        *(["mixed_spline_flow"] if there else []),
+        "autoregressive",
+        "stack",
+    ]

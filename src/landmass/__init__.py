@@ -29,7 +29,7 @@ _ON_REQUEST = (
     "MixedSplineFlow",
     "Autoregressive",
 )
-_ON_REQUEST_OF_TABLES = ("MixedKernelDensity",)
+_ON_REQUEST_OF_TABLES = ("MixedKernelDensity", "MixedSplineFlow")
 
 _OF_TABLES = {
     "Independent": "landmass.models.independent",

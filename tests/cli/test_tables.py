@@ -17,7 +17,7 @@ QUICK = ("--n", "300", "--out", "run")
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch):
     """One family of tables, the quickest, where none is named."""
-    monkeypatch.setattr("landmass.cli.fit.USUAL_OF_TABLES", ["independent"])
+    monkeypatch.setattr("landmass.cli.fit.usual_of_tables", lambda data: ["independent"])
 
 
 @pytest.fixture

@@ -82,6 +82,15 @@ def test_ledger_is_bounded_by_the_entropy_however_many_classes_and_cells(rows, c
     assert model.marginal(["price"]).score_samples(train).max() <= 0.0
 
 
+@pytest.mark.parametrize(("bins", "cells"), [(4, 16), (64, 512)])
+def test_ledger_is_bounded_by_the_entropy_however_many_bins_a_spline_has(rows, bins, cells):
+    train, held_out = rows
+    sizes = {"members": 1, "hidden": 32, "max_steps": 150}
+    model = landmass.MixedSplineFlow(n_bins=bins, cells=cells, random_state=0, **sizes).fit(train)
+    scores = model.score_samples(held_out)
+    assert scores.mean() < -entropy() + stats.norm.isf(FALSE_ALARM) * scores.std() / math.sqrt(len(scores))
+
+
 def test_truth_itself_reaches_the_bound(rows):
     """So the bound says something: the sample's own chances come to it."""
     held_out = rows[1]

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import typer
 
-from landmass.catalog import CONDITIONALS, FAMILIES, OF_IMAGES, OF_TABLES, USUAL_OF_TABLES, family
+from landmass.catalog import CONDITIONALS, FAMILIES, OF_IMAGES, OF_TABLES, family
 from landmass.cli.console import tell
 from landmass.cli.folder import RunFolder, begun, how_to_go_on
 from landmass.cli.interrupt import INTERRUPTED, at_interrupt
@@ -24,7 +24,7 @@ from landmass.data.images import Images
 from landmass.errors import DataError, FitError, SettingError, StoreError
 from landmass.evaluate.ledger import MARKS, as_text, mean_and_error
 from landmass.ladder import Ladder, usual_predictors
-from landmass.ladder.rungs import take_tables
+from landmass.ladder.rungs import take_tables, usual_of_tables
 from landmass.store import refuse_existing
 from landmass.text import title
 from landmass.train.progress import Progress
@@ -74,7 +74,7 @@ def fit(order: Order, *, as_json: bool = False, with_report: bool = True, remark
     data, source = read_events(asked)
     data.check_fit()
     if wait:
-        kind = ",".join(USUAL_OF_TABLES) if isinstance(data, Dataset) and not data.schema.plain else None
+        kind = ",".join(usual_of_tables(data)) if isinstance(data, Dataset) and not data.schema.plain else None
         order = replace(order, families=kind)
         rungs = estimators(order.families, order.settings)
     held_out = (

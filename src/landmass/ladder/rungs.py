@@ -7,16 +7,33 @@ from landmass.catalog import CONDITIONALS, FAMILIES, OF_IMAGES, OF_TABLES, USUAL
 from landmass.data.dataset import Dataset
 from landmass.data.examples import Examples, is_number
 from landmass.data.images import Images
+from landmass.data.schema import Boolean, Category
 from landmass.errors import SettingError
 from landmass.estimator.base import Estimator
 from landmass.estimator.conditional import ConditionalEstimator
 from landmass.estimator.density import DensityEstimator
+from landmass.models.mixed_spline_flow import MixedSplineFlow
 from landmass.models.neural_classifier import NeuralClassifier
 from landmass.models.neural_regressor import NeuralRegressor
 from landmass.models.stack import Stack
 
 Wanted = Iterable[str | Estimator] | Mapping[str, Estimator] | None
 """Families by name or as estimators, or estimators by the names of their rungs; None is all there are."""
+
+# A table of so many rows, at least half of whose columns are numbers, is worth the time that splines take.
+MANY_ROWS = 5_000
+SPLINES = name_of(MixedSplineFlow())
+
+
+def usual_of_tables(data: Dataset) -> list[str]:
+    """The families of tables that a ladder has unless others are asked for.
+
+    Args:
+        data: the rows.
+    """
+    numbers = [not isinstance(column, Category | Boolean) for column in data.schema.columns]
+    splines = len(data) >= MANY_ROWS and 2 * sum(numbers) >= len(numbers)
+    return [name for name in OF_TABLES if name in USUAL_OF_TABLES or (splines and name == SPLINES)]
 
 
 def are_densities(wanted: Wanted) -> bool:
@@ -53,7 +70,7 @@ def densities(wanted: Wanted, data: Dataset | Images, random_state: int) -> dict
     Raises:
         SettingError: one of them predicts, or there are none.
     """
-    usual = OF_IMAGES if isinstance(data, Images) else USUAL if data.schema.plain else USUAL_OF_TABLES
+    usual = OF_IMAGES if isinstance(data, Images) else USUAL if data.schema.plain else usual_of_tables(data)
     rungs = _fresh(usual if wanted is None else wanted, random_state)
     found = {name: rung for name, rung in rungs.items() if not isinstance(rung, Stack)}
     for name, rung in found.items():

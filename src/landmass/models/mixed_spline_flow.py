@@ -180,7 +180,7 @@ class MixedSplineFlow(OrderedEstimator):
     Source: Durkan, Bekasov, Murray & Papamakarios 2019 (neural spline flows).
     """
 
-    n_bins: int = 16
+    n_bins: int = 8
     waves: int = 16
 
     def _fit_space(self, train: Dataset) -> LineSpace:
