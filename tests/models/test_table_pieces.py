@@ -6,7 +6,7 @@ import pytest
 from pyarrow import csv, parquet
 
 import landmass
-from landmass import Autoregressive, DataError, Independent, LatentClass, pieces
+from landmass import Autoregressive, DataError, Independent, LatentClass, MixedSplineFlow, pieces
 from landmass.data.schema import Category, Grid, Integer, kind_of
 from landmass.data.witnesses import witnesses
 from landmass.estimator import states
@@ -106,6 +106,7 @@ def test_few_rows_give_the_bits_of_all_at_once(table, path):
         Independent(random_state=0),
         LatentClass(n_components=4, random_state=0),
         Autoregressive(members=2, hidden=32, batch_size=64, max_steps=60, random_state=0),
+        MixedSplineFlow(members=2, hidden=32, batch_size=64, max_steps=60, random_state=0),
     ],
     ids=lambda model: type(model).__name__,
 )
