@@ -23,6 +23,8 @@ SMALLER = {
     "gaussian": {"shrinkage": 0.1},
     "histogram": {"n_cells": None},
     "spline_flow": {"max_steps": 2, "members": 1, "hidden": 4, "n_bins": 2, "waves": 2, "depth": 1, "batch_size": 8},
+    "autoregressive": {"max_steps": 2, "members": 1, "hidden": 4, "cells": 4},
+    "mixed_spline_flow": {"max_steps": 2, "members": 1, "hidden": 4, "cells": 4, "n_bins": 2, "waves": 2},
     "stack": {"estimators": {"uniform_box": UniformBox(), "gaussian": Gaussian()}},
 }
 

@@ -15,6 +15,7 @@ from sklearn.exceptions import NotFittedError
 import landmass
 from landmass import Bounded, Schema, SettingError
 from landmass.catalog import FAMILIES
+from landmass.data.lines import LineSpace
 from landmass.data.states import StateSpace
 from tests.models.cases import DATA, data, estimator
 from tests.models.quadrature import FALSE_ALARM, Proposal, cell_masses, fit_of_counts, worst_marginal
@@ -213,9 +214,11 @@ def in_other_units(model, scale, shift):
         msgspec.structs.replace(c, low=c.low * a + b, high=c.high * a + b) if isinstance(c, Bounded) else c
         for c, a, b in zip(model.data_.schema.columns, scale, shift, strict=True)
     ]
-    if isinstance(model.space_, StateSpace):
+    if isinstance(model.space_, StateSpace | LineSpace):
         cuts = [in_units_of(*each) for each in zip(model.space_.cuts, scale, shift, strict=True)]
-        other.space_ = StateSpace(Schema(tuple(columns)), tuple(cuts))
+        states = StateSpace(Schema(tuple(columns)), tuple(cuts))
+        lines = isinstance(model.space_, LineSpace)
+        other.space_ = LineSpace(states, model.space_.masses) if lines else states
         return other
     other.space_ = msgspec.structs.replace(
         model.space_,
