@@ -149,7 +149,7 @@ def ours(model: Any, case: Case) -> tuple[Draws, Any]:
 
 def log_score(model: Any, case: Case) -> float:
     """Mean log-score of a removed cell given the cells that are there, in nats."""
-    codes, known, _ = model._evidence(case.rows)
+    codes, known = model._evidence(case.rows)
     known[np.isnan(case.rows)] = PRESENT
     before, found = model.log_marginals(codes, known), []
     for i, asked in enumerate(case.asked.T):

@@ -26,7 +26,7 @@ and of images, those that have no likelihood, and conditional densities."""
 
 USUAL = [name for name, cls in FAMILIES.items() if cls not in landmass._ON_REQUEST]
 USUAL_OF_TABLES = [name for name, cls in OF_TABLES.items() if cls not in landmass._ON_REQUEST_OF_TABLES]
-"""The densities of rows, and of tables, that a ladder has unless others are asked for."""
+"""The densities of rows, and of tables, that a ladder has unless others are asked for; some tables have one more."""
 
 _ALL = {**FAMILIES, **OF_TABLES, **OF_IMAGES, **WITHOUT_LIKELIHOOD, **CONDITIONALS}
 

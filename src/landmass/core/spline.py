@@ -93,9 +93,9 @@ class Spline(eqx.Module):
         s, d0, d1 = self.heights / self.widths, slope[:-1], slope[1:]
         a, b = (_clamp((each[None] - left) / self.widths, 0.0, 1.0) for each in (low, high))
         bend = d0 + d1 - 2.0 * s
-        # (f(b) - f(a)) / (b - a) of one bin, its factor b - a taken out of f(b) - f(a).
-        within = s**2 * (d0 + (s - d0) * (a + b) + bend * a * b)
-        within = within / ((s + bend * a * (1.0 - a)) * (s + bend * b * (1.0 - b)))
+        # (f(b) - f(a)) / (b - a) of one bin, its factor b - a taken out of f(b) - f(a); all terms are above zero.
+        within = d0 * (1.0 - a) * (1.0 - b) + s * (a * (1.0 - b) + b * (1.0 - a)) + d1 * a * b
+        within = s**2 * within / ((s + bend * a * (1.0 - a)) * (s + bend * b * (1.0 - b)))
         started = jnp.concatenate([jnp.ones_like(middle)[None], (middle[None] >= x[1:-1]).astype(middle.dtype)])
         own = started - jnp.concatenate([started[1:], jnp.zeros_like(middle)[None]])
         overlap = jnp.maximum(jnp.minimum(high[None], right) - jnp.maximum(low[None], left), 0.0)

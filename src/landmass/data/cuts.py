@@ -185,7 +185,9 @@ class Cut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         cell = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, max(len(edges) - 2, 0))
         width = np.diff(edges)[cell] if len(edges) > 1 else np.ones(len(x))
         low, high = ((x + sign * half - edges[cell]) / width for sign in (-1.0, 1.0))
-        below, above = x < edges[0], x > edges[-1]
+        # A value on the last edge lies in the tail beyond it, where there is one.
+        above = x >= edges[-1] if self.high is not None else x > edges[-1]
+        below = ~above if len(edges) == 1 else x < edges[0]
         if self.low is not None:
             excess = edges[0] - x[below]
             low[below], high[below] = (np.exp(self.low.log_survival(excess + sign * half)) for sign in (1.0, -1.0))

@@ -1,8 +1,9 @@
-"""Lines: the space in which splines see rows of any columns, every number by the share of the training ones below it.
+"""Lines: the space in which splines see rows of any columns, numbers by their marginal cumulative probability.
 
-A cell of a row is a state, as in `landmass.data.states`, but all numbers of a column share one: on the line. There each
-stands between two places from 0 to 1, the shares of the column's mass below it and up to it, which are one where the
-column is measured and not counted. So splines from places to places tell of counts as of lengths, in their own units.
+Every number is replaced by its place from 0 to 1, the marginal probability of what is below it (probability integral
+transform), a counted one by the interval of its own mass. All numbers of a column are of one state, on the line; words,
+atoms and empty cells are states as in `landmass.data.states`. So splines of places tell counts as they tell lengths,
+in their own units.
 """
 
 from collections.abc import Iterable
@@ -94,13 +95,15 @@ class LineSpace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def forward(self, X: HostEvents, precision: Precision = np.float32) -> tuple[Codes, LogDensities]:
         """What stands for events, and their log-density where all columns are as they are by themselves."""
-        codes, inside = self.cells(X)
-        return codes.astype(precision), inside.sum(axis=1)
+        codes, inside = self.cells(X, precision)
+        return codes, inside.sum(axis=1)
 
-    def cells(self, X: HostEvents) -> tuple[Codes, CellScores]:
+    def cells(self, X: HostEvents, precision: Precision = np.float64) -> tuple[Codes, CellScores]:
         """The same of each cell: of what is on no line only how likely it is among the values of its state."""
-        parts = [self.cell(place, values) for place, values in enumerate(X.T)]
-        return np.stack([codes for codes, _ in parts], axis=1), np.column_stack([inside for _, inside in parts])
+        codes, inside = np.empty((*X.shape, 3), precision), np.empty(X.shape)
+        for place, values in enumerate(X.T):
+            codes[:, place], inside[:, place] = self.cell(place, values)
+        return codes, inside
 
     def cell(
         self, place: int, values: Float[np.ndarray, " events"]
@@ -157,9 +160,14 @@ class LineSpace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         log_masses[cells] = np.log(mass)
         return codes, log_masses, each.levels()
 
+    @property
+    def most_cells(self) -> int:
+        """The cells of the line that has most."""
+        return max(1, *(each.cells for each in self.cuts))
+
     def places(self) -> LinePlaces:
         """Where the values of all columns' lines stand."""
-        most, columns = max(1, *(each.cells for each in self.cuts)), len(self)
+        most, columns = self.most_cells, len(self)
         below, mass, values = np.full((columns, most), 2.0), np.ones((columns, most)), np.ones((columns, most))
         tails = np.zeros((columns, 2, 2))
         for i, (each, shares) in enumerate(zip(self.cuts, self.masses, strict=True)):
@@ -168,7 +176,6 @@ class LineSpace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             below[i, : each.cells], mass[i, : each.cells] = np.cumsum(shares) - shares, shares
             first = int(each.low is not None)
             values[i, first : first + len(each.edges) - 1] = np.diff(each.edges)
-            below[i, 0] = 0.0
             tails[i] = [(0.0, 0.0) if tail is None else (tail.scale, tail.shape) for tail in (each.low, each.high)]
         counted = np.array([each.step > 0.0 for each in self.cuts])
         return LinePlaces(*(on_device(part, np.float32) for part in (below, mass, values, tails, counted)))

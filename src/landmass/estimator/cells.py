@@ -43,7 +43,8 @@ def cells_of_states(model: AbstractDensity, space: StateSpace | LineSpace, X: Ho
     """What a model of states says of events' cells.
 
     A mixture tells it in one pass; another model is asked for each row with each of a column's states. Where columns
-    after a number see more of it than its state, they are taken to see the middle of each.
+    after a number see more of it than its state, they are taken to see the middle of each: that is coarse where they
+    depend on it within less than a cell.
 
     Args:
         model: of rows of states.
@@ -83,7 +84,7 @@ def _of_column(
         log_masses: what the model's log-density of each lacks of its log-probability.
         levels: how high each is.
     """
-    step, found = max(1, MOST_ROWS // len(states)), np.empty((2, len(codes)))
+    step, found = max(1, MOST_ROWS // (len(states) * states[0].size)), np.empty((2, len(codes)))
     for start in range(0, len(codes), step):
         rows = slice(start, start + step)
         some = codes[rows]

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Integer, Shaped
 from scipy.special import logsumexp
+from sklearn.utils import check_random_state
 
 from landmass.arrays import on_device
 from landmass.core.capabilities import AbstractDensity
@@ -23,7 +24,7 @@ from landmass.data.dataset import AT_A_TIME
 from landmass.errors import DataError
 from landmass.estimator.base import require
 from landmass.estimator.gradient import MOST_STEPS, REFIT_RATE, GradientEstimator
-from landmass.estimator.questions import AnsweringEstimator, Codes
+from landmass.estimator.questions import AnsweringEstimator, Codes, Given, Seed
 from landmass.estimator.states import LongEstimator, counted
 from landmass.train.learner import Learner
 from landmass.train.rows import Batch, Coordinates
@@ -34,6 +35,9 @@ MANY, FEW = 4_096, 64
 
 # Of so many events at a time.
 EVENTS = 16
+
+# Clouds from which an expectation's error is told.
+BATCHES = 20
 
 # With fewer particles that count, answers are refused.
 LEAST_EFFECTIVE = 100
@@ -46,8 +50,10 @@ SMOOTHING = 0.1
 class OrderedEstimator(LongEstimator, AnsweringEstimator, GradientEstimator, ABC):
     """A mixture of masked networks, each with an order of the columns of its own.
 
-    Log-densities of rows are exact. What is asked of some columns given others is answered by particles, which are many
-    enough or refuse; where all other columns are given, or nothing, it is exact too.
+    Log-densities of rows are exact, and so are chances of words given all other columns. What else is asked of some
+    columns given others is estimated by particles, of which the effective number is looked at wherever one thing is
+    given: draws, and its density, are refused where it is too low. Where each row gives something else, as in `impute`,
+    there are 64 particles a member and row, and it is not.
 
     Args:
         hidden: units of each hidden layer.
@@ -63,11 +69,11 @@ class OrderedEstimator(LongEstimator, AnsweringEstimator, GradientEstimator, ABC
 
     @abstractmethod
     def _shaped(self, space: Any, normal: Callable[..., Array], start: Array, ranks: Array) -> Any:
-        """Members whose weights are normal, or zero, by a scale and a shape without that of the members.
+        """Members with fresh weights.
 
         Args:
             space: the space of the rows.
-            normal: gives numbers of a scale and a shape.
+            normal: draws numbers of a scale and a shape, with a leading axis of members.
             start: log-probabilities of the states where nothing is known, shape (members, states).
             ranks: each column's place in each member's order, shape (members, columns).
         """
@@ -117,13 +123,12 @@ class OrderedEstimator(LongEstimator, AnsweringEstimator, GradientEstimator, ABC
         into, out = normal(1.0 / math.sqrt(columns), features, units), normal(0.0, units, numbers)
         return into, between, out, tuple(normal(0.0, units) for _ in range(self.depth))
 
-    def _empty(self, space: Any, sizes: Mapping[str, int]) -> AbstractDensity:
+    def _empty(self, space: Any, sizes: Mapping[str, int]) -> Mixture:
         layout, many = space.layout, self.members
         # Only shapes are asked for, and a file may ask for ones that no memory holds.
         start, ranks = jnp.zeros((many, layout.total)), jnp.zeros((many, len(layout.sizes)), jnp.int32)
         members = self._shaped(space, lambda scale, *shape: jnp.zeros((many, *shape)), start, ranks)
-        made: Any = self._settle(Mixture(jnp.zeros(many), members))
-        return made
+        return Mixture(jnp.zeros(many), members)
 
     def log_marginals(self, codes: Codes, known: Codes) -> LogDensities:
         whole, found = (known == GIVEN).all(1), np.zeros(len(codes))
@@ -131,7 +136,9 @@ class OrderedEstimator(LongEstimator, AnsweringEstimator, GradientEstimator, ABC
             found[whole] = log_prob(self.model_, codes[whole])
         if len(codes) == 1 and not whole.any():
             clouds = _clouds(self.model_, jax.random.key(self._seed()), on_device(codes[0]), on_device(known[0]), MANY)
-            found[0] = logsumexp(np.asarray(clouds.log_total, np.float64))
+            log_totals = np.asarray(clouds.log_total, np.float64)
+            _check_effective(_shares(log_totals), np.asarray(clouds.effective), MANY)
+            found[0] = logsumexp(log_totals)
         elif not whole.all():
             seeds = np.arange(len(codes))[~whole]
             found[~whole] = in_blocks(_log_totals, self.model_, codes[~whole], known[~whole], seeds, at_once=EVENTS)
@@ -147,6 +154,32 @@ class OrderedEstimator(LongEstimator, AnsweringEstimator, GradientEstimator, ABC
         seeds = rng.randint(0, 2**31 - 1, (len(codes), n_draws))
         return list(in_blocks(_completed, self.model_, codes, known, seeds, at_once=EVENTS).swapaxes(0, 1))
 
+    def expectation(
+        self,
+        fn: Callable[[Any], Any],
+        given: Given | None = None,
+        *,
+        n_draws: int = 10_000,
+        random_state: Seed = None,
+    ) -> tuple[float, float]:
+        """The mean of a function of events, and its standard error, from particles in several clouds of their own.
+
+        Args:
+            fn: of a table of events, a number for each.
+            given: what some columns hold, by name; None gives nothing.
+            n_draws: how many events to draw.
+            random_state: seed of the draw.
+        """
+        if not given or n_draws < BATCHES:
+            return super().expectation(fn, given, n_draws=n_draws, random_state=random_state)
+        rng, size = check_random_state(random_state), -(-n_draws // BATCHES)
+        # Draws from one cloud are not independent of each other, those from several are.
+        means = [
+            super(OrderedEstimator, self).expectation(fn, given, n_draws=size, random_state=rng)[0]
+            for _ in range(BATCHES)
+        ]
+        return float(np.mean(means)), float(np.std(means, ddof=1) / math.sqrt(BATCHES))
+
     def _alike(
         self,
         x: Shaped[np.ndarray, "columns ..."],
@@ -161,14 +194,10 @@ class OrderedEstimator(LongEstimator, AnsweringEstimator, GradientEstimator, ABC
         within = _shares(clouds.log_weights.astype(np.float64))
         of_clouds = _shares(clouds.log_total.astype(np.float64))
         weights = (of_clouds[:, None] * within).ravel()
-        effective = 1.0 / float((of_clouds**2 / clouds.effective).sum())
-        if effective < LEAST_EFFECTIVE:
-            raise DataError(
-                f"what is given is too rare for this network: of {weights.size:,} particles {effective:.0f} are left "
-                "that count; ask a family that answers exactly (latent_class), or give less"
-            )
-        chosen = rng.choice(weights.size, n, p=weights / weights.sum())
-        return clouds.states.reshape(-1, *x.shape)[chosen]
+        _check_effective(of_clouds, clouds.effective, MANY)
+        # Systematic, so that no particle is drawn more often than its weight asks for, to one.
+        chosen = np.searchsorted(np.cumsum(weights), (np.arange(n) + rng.random_sample()) / n * weights.sum())
+        return clouds.states.reshape(-1, *x.shape)[rng.permutation(np.minimum(chosen, weights.size - 1))]
 
     @property
     def parameters_(self) -> Mapping[str, np.ndarray]:
@@ -186,6 +215,22 @@ class OrderedEstimator(LongEstimator, AnsweringEstimator, GradientEstimator, ABC
         for name, most in (("hidden", 10_000), ("depth", 100)):
             require(self, name, 1 <= getattr(self, name) <= most, f"from 1 to {most:,}")
         require(self, "dropout", 0.0 <= self.dropout < 1.0, "from 0 to below 1")
+
+
+def _check_effective(shares: Float[np.ndarray, " clouds"], effective: Float[np.ndarray, " clouds"], many: int) -> None:
+    """Refuse what too few particles tell.
+
+    Args:
+        shares: of the clouds.
+        effective: the effective number of particles of each.
+        many: particles of each.
+    """
+    found = 1.0 / float((shares**2 / effective).sum())
+    if found < LEAST_EFFECTIVE:
+        raise DataError(
+            f"what is given is too rare for this network: of {len(shares) * many:,} particles {found:.0f} are left "
+            "that count; ask a family that answers exactly (latent_class), or give less"
+        )
 
 
 def _shares(logs: Float[np.ndarray, "*members shares"]) -> Float[np.ndarray, "*members shares"]:

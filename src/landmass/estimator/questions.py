@@ -1,4 +1,4 @@
-"""Questions: what a density can be asked of which any columns can be summed out or given, exactly."""
+"""Questions: what a density can be asked of which any columns can be summed out or given."""
 
 from abc import ABC
 from collections.abc import Callable, Mapping, Sequence
@@ -98,7 +98,7 @@ class AnsweringEstimator(StatesEstimator, ABC):
         column = self.data_.schema.columns[place]
         if not isinstance(column, Category | Boolean):
             raise DataError(f"column {target!r} holds numbers; predict_proba tells of words, or of true and false")
-        codes, known, _ = self._evidence(self._with_gaps(X, leave_out=target))
+        codes, known = self._evidence(self._with_gaps(X, leave_out=target))
         known[:, place] = GIVEN
         each = []
         for level in np.arange(column.high + 1.0):
@@ -131,7 +131,7 @@ class AnsweringEstimator(StatesEstimator, ABC):
         if n_draws < 1:
             raise SettingError(f"n_draws must be at least 1, got {n_draws}")
         rng, events = check_random_state(random_state), self._with_gaps(X)
-        codes, known, _ = self._evidence(events)
+        codes, known = self._evidence(events)
         empty = np.isnan(events)
         known[empty] = PRESENT
         drawn = self.completions(codes, known, n_draws, rng)
@@ -217,15 +217,14 @@ class AnsweringEstimator(StatesEstimator, ABC):
             return found
         return np.insert(found, self._place(leave_out), np.nan, axis=1)
 
-    def _evidence(self, events: HostEvents) -> tuple[Codes, Codes, LogDensities]:
-        """States of events, what is known of them, and how likely values are among those of their state, in log.
+    def _evidence(self, events: HostEvents) -> tuple[Codes, Codes]:
+        """States of events, and what is known of them.
 
         A cell that is empty where none was in training is not known, and elsewhere known to be empty.
         """
-        codes, inside = self.space_.cells(events)
+        codes, _ = self.space_.cells(events)
         free = np.isnan(events) & ~np.array(self.space_.layout.nullable)
-        known = np.where(free, FREE, GIVEN).astype(np.int32)
-        return codes, known, np.where(free, 0.0, inside).sum(1)
+        return codes, np.where(free, FREE, GIVEN).astype(np.int32)
 
     def _place(self, name: str) -> int:
         names = self.data_.schema.names
@@ -255,7 +254,7 @@ class Part:
         self._values = given_values({schema.columns[p]: v for p, v in zip(self._given, given.values(), strict=True)})
         event = np.full((1, len(schema.columns)), np.nan)
         event[0, self._given] = self._values
-        self._codes, self._known, _ = estimator._evidence(event)
+        self._codes, self._known = estimator._evidence(event)
         self._known[:] = FREE
         self._known[0, self._given] = GIVEN
         self._inside = 0.0

@@ -92,8 +92,8 @@ class MaskedStates(MaskedLayers, AbstractDensity, AbstractChain):
 class Autoregressive(OrderedEstimator):
     """Masked networks that tell each column given those before it; a mixture of members, each with an order of its own.
 
-    Log-densities of rows are exact. What is asked of some columns given others is answered by particles, which are many
-    enough or refuse; where all other columns are given, or nothing, it is exact too.
+    Log-densities of rows are exact, and so are chances of words given all other columns. What else is asked of some
+    columns given others is estimated by particles; draws, and what is given once, are refused where too few count.
 
     Args:
         hidden: units of each hidden layer.

@@ -1,6 +1,6 @@
 """Mixed spline flow: numbers by splines and words by chances, each given the columns before it, in several orders."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -31,6 +31,9 @@ SMOOTHNESS = 0.5
 # A bin is no narrower and no lower than so much of the whole line, and a slope no flatter than so much of an even one.
 SMALLEST = 1e-3
 
+# Draws lie between these places: in single precision the next ones are the ends, where tails are endless.
+ENDS = 2.0**-25, 1.0 - 2.0**-24
+
 Cells = Float[Array, "events columns 3"]
 
 
@@ -60,15 +63,16 @@ class SplineChain(MaskedLayers, AbstractDensity, AbstractChain):
         return self.trained_log_probs(x, None)
 
     def trained_log_probs(self, x: Cells, key: Key | None) -> Float[Array, " events"]:
-        """Log-densities of events beside that of each column by itself, with dropout where a key is given."""
+        """Log-densities of events relative to each line's marginal one, with dropout where a key is given."""
         state, total = x[..., STATE].astype(jnp.int32), self.layout.total
         ones, numbers = self.layout.ones(state), x[:, self._numeric]
         on_line = (state == np.array(self.lines)[None])[:, self._numeric]
-        seen = jnp.where(on_line[..., None], self._seen(numbers[..., MIDDLE]), 0.0).reshape(len(x), -1)
+        seen = jnp.where(on_line[..., None], self._seen(numbers[..., MIDDLE]), 0.0)
+        seen = seen.reshape(len(x), len(self._numeric) * self.waves)
         told = self.numbers(jnp.concatenate([ones, seen], axis=1), key)
         log_states = (self.layout.log_softmax(told[:, :total]) * ones).sum(1)
         # Bins stand first: sums over them then run over whole rows.
-        raw = told[:, total:].reshape(len(x), len(self._numeric), -1).transpose(2, 0, 1)
+        raw = told[:, total:].reshape(len(x), len(self._numeric), 3 * self.bins + 1).transpose(2, 0, 1)
         slope = _spline(raw).mean_slope(numbers[..., MIDDLE], numbers[..., WIDTH])
         return log_states + jnp.where(on_line, jnp.log(slope), 0.0).sum(1)
 
@@ -115,10 +119,11 @@ class SplineChain(MaskedLayers, AbstractDensity, AbstractChain):
         state: Integer[Array, " events"],
         share: Float[Array, " events"],
     ) -> Float[Array, "events 3"]:
-        place = jnp.clip(_spline(inside).inverse(share)[0], 0.0, 1.0)
+        place = jnp.clip(_spline(inside).inverse(share)[0], *ENDS)
         middle, width = place, jnp.zeros_like(place)
         if self.places is not None:
             middle, width = jax.vmap(self.places.of(column).snap)(place)
+            middle = jnp.clip(middle, *ENDS)
         cell = jnp.stack([state.astype(place.dtype), middle, width], axis=1)
         return jnp.where(self._on_line(column, state)[:, None], cell, cell.at[:, MIDDLE:].set(0.0))
 
@@ -165,10 +170,10 @@ def _spline(raw: Float[Array, "parameters *events"]) -> Spline:
 class MixedSplineFlow(OrderedEstimator):
     """Autoregressive rational-quadratic splines for rows of any columns; a mixture of members, each with its own order.
 
-    A number's distribution given the columns before it is a monotonic spline from the shares of its column's mass to
-    those under these conditions: exact chances of counted values, exact densities of measured ones. Words, atoms and
-    empty cells have chances of their own. What is asked of some columns given others is answered by particles, which
-    are many enough or refuse; where all other columns are given, or nothing, it is exact too.
+    A number is seen by its marginal cumulative probability (probability integral transform), and its distribution given
+    the columns before it is a monotonic spline of that: exact chances of counted values, exact densities of measured
+    ones. Words, atoms and empty cells have chances of their own. What is asked of some columns given others is
+    estimated by particles; draws, and what is given once, are refused where too few particles count.
 
     Args:
         hidden: units of each hidden layer.
@@ -195,6 +200,13 @@ class MixedSplineFlow(OrderedEstimator):
         # No spline bends at first: each column is as it is by itself.
         even = jnp.zeros((self.members, numbers - layout.total))
         return eqx.filter_vmap(made)(*weights, jnp.concatenate([start, even], axis=1), ranks)
+
+    def _empty(self, space: LineSpace, sizes: Mapping[str, int]) -> Mixture:
+        made: Any = super()._empty(space, sizes)
+        shape = self.members, len(space), space.most_cells
+        each, tails = jnp.zeros(shape), jnp.zeros((*shape[:2], 2, 2))
+        places = LinePlaces(each, each, each, tails, jnp.zeros(shape[:2]))
+        return Mixture(made.log_weights, _with_places(made.components, places))
 
     def _learnt(self) -> SplineChain:
         return _with_places(self.model_.components, None)

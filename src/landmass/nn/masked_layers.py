@@ -52,7 +52,9 @@ class MaskedLayers(eqx.Module):
     @property
     def degree(self) -> Integer[np.ndarray, " units"]:
         """Units of degree d see the columns of rank d and before, and tell those after."""
-        return np.arange(len(self.biases[0]), dtype=np.int32) % max(len(self.rank) - 1, 1)
+        units, degrees = np.arange(len(self.biases[0]), dtype=np.int32), max(len(self.rank) - 1, 1)
+        # Of more columns than units every so many share one.
+        return units % degrees if len(units) >= degrees else units * degrees // len(units)
 
     def numbers(self, features: Float[Array, "events features"], key: Key | None) -> Float[Array, "events numbers"]:
         """What is told of events, with dropout where a key is given."""
