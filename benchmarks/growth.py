@@ -157,7 +157,7 @@ def draw(grown: dict[str, tuple[list, list]], out: str, of: int) -> None:
     beside = {"textcoords": "offset points", "ha": "right", "color": "grey"}
     rows = np.array([1e5, 1e7 if of == 2 else 3e6])
     axes[0, 0].loglog(rows, 1e-6 * of * rows, ":", color="grey", lw=1)
-    axes[0, 0].annotate("∝ rows", (rows[1], 1e-6 * of * rows[1]), xytext=(-4, -12), **beside)
+    axes[0, 0].annotate("∝ rows", (rows[0], 1e-6 * of * rows[0]), xytext=(-4, -4), **beside)
     columns, power = (np.array([10.0, 100.0]), 2) if of == 2 else (np.array([30.0, 1_000.0]), 1)
     axes[0, 1].loglog(columns, (0.01 if power == 2 else 0.03) * columns**power, ":", color="grey", lw=1)
     told = "∝ columns²" if power == 2 else "∝ columns"
