@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -12,7 +12,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Integer, Shaped
 from scipy.special import logsumexp
-from sklearn.utils import check_random_state
 
 from landmass.arrays import on_device
 from landmass.core.capabilities import AbstractDensity
@@ -24,7 +23,7 @@ from landmass.data.dataset import AT_A_TIME
 from landmass.errors import DataError
 from landmass.estimator.base import require
 from landmass.estimator.gradient import MOST_STEPS, REFIT_RATE, GradientEstimator
-from landmass.estimator.questions import AnsweringEstimator, Codes, Given, Seed
+from landmass.estimator.questions import AnsweringEstimator, Codes
 from landmass.estimator.states import LongEstimator, counted
 from landmass.train.learner import Learner
 from landmass.train.rows import Batch, Coordinates
@@ -35,9 +34,6 @@ MANY, FEW = 4_096, 64
 
 # Of so many events at a time.
 EVENTS = 16
-
-# Clouds from which an expectation's error is told.
-BATCHES = 20
 
 # With fewer particles that count, answers are refused.
 LEAST_EFFECTIVE = 100
@@ -60,6 +56,9 @@ class OrderedEstimator(LongEstimator, AnsweringEstimator, GradientEstimator, ABC
         depth: hidden layers of each network.
         dropout: share of the hidden units that each training step sets to zero.
     """
+
+    # Draws from one cloud of particles are not independent of each other, those from several are.
+    _batches: ClassVar[int] = 20
 
     learning_rate: float = 0.003
     members: int = 4
@@ -137,7 +136,7 @@ class OrderedEstimator(LongEstimator, AnsweringEstimator, GradientEstimator, ABC
         if len(codes) == 1 and not whole.any():
             clouds = _clouds(self.model_, jax.random.key(self._seed()), on_device(codes[0]), on_device(known[0]), MANY)
             log_totals = np.asarray(clouds.log_total, np.float64)
-            _check_effective(_shares(log_totals), np.asarray(clouds.effective), MANY)
+            _check_effective(_shares(log_totals), np.asarray(clouds.effective))
             found[0] = logsumexp(log_totals)
         elif not whole.all():
             seeds = np.arange(len(codes))[~whole]
@@ -154,32 +153,6 @@ class OrderedEstimator(LongEstimator, AnsweringEstimator, GradientEstimator, ABC
         seeds = rng.randint(0, 2**31 - 1, (len(codes), n_draws))
         return list(in_blocks(_completed, self.model_, codes, known, seeds, at_once=EVENTS).swapaxes(0, 1))
 
-    def expectation(
-        self,
-        fn: Callable[[Any], Any],
-        given: Given | None = None,
-        *,
-        n_draws: int = 10_000,
-        random_state: Seed = None,
-    ) -> tuple[float, float]:
-        """The mean of a function of events, and its standard error, from particles in several clouds of their own.
-
-        Args:
-            fn: of a table of events, a number for each.
-            given: what some columns hold, by name; None gives nothing.
-            n_draws: how many events to draw.
-            random_state: seed of the draw.
-        """
-        if not given or n_draws < BATCHES:
-            return super().expectation(fn, given, n_draws=n_draws, random_state=random_state)
-        rng, size = check_random_state(random_state), -(-n_draws // BATCHES)
-        # Draws from one cloud are not independent of each other, those from several are.
-        means = [
-            super(OrderedEstimator, self).expectation(fn, given, n_draws=size, random_state=rng)[0]
-            for _ in range(BATCHES)
-        ]
-        return float(np.mean(means)), float(np.std(means, ddof=1) / math.sqrt(BATCHES))
-
     def _alike(
         self,
         x: Shaped[np.ndarray, "columns ..."],
@@ -194,7 +167,7 @@ class OrderedEstimator(LongEstimator, AnsweringEstimator, GradientEstimator, ABC
         within = _shares(clouds.log_weights.astype(np.float64))
         of_clouds = _shares(clouds.log_total.astype(np.float64))
         weights = (of_clouds[:, None] * within).ravel()
-        _check_effective(of_clouds, clouds.effective, MANY)
+        _check_effective(of_clouds, clouds.effective)
         # Systematic, so that no particle is drawn more often than its weight asks for, to one.
         chosen = np.searchsorted(np.cumsum(weights), (np.arange(n) + rng.random_sample()) / n * weights.sum())
         return clouds.states.reshape(-1, *x.shape)[rng.permutation(np.minimum(chosen, weights.size - 1))]
@@ -217,18 +190,17 @@ class OrderedEstimator(LongEstimator, AnsweringEstimator, GradientEstimator, ABC
         require(self, "dropout", 0.0 <= self.dropout < 1.0, "from 0 to below 1")
 
 
-def _check_effective(shares: Float[np.ndarray, " clouds"], effective: Float[np.ndarray, " clouds"], many: int) -> None:
+def _check_effective(shares: Float[np.ndarray, " clouds"], effective: Float[np.ndarray, " clouds"]) -> None:
     """Refuse what too few particles tell.
 
     Args:
         shares: of the clouds.
         effective: the effective number of particles of each.
-        many: particles of each.
     """
     found = 1.0 / float((shares**2 / effective).sum())
     if found < LEAST_EFFECTIVE:
         raise DataError(
-            f"what is given is too rare for this network: of {len(shares) * many:,} particles {found:.0f} are left "
+            f"what is given is too rare for this network: of {len(shares) * MANY:,} particles {found:.0f} are left "
             "that count; ask a family that answers exactly (latent_class), or give less"
         )
 

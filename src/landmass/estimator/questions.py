@@ -4,7 +4,7 @@ from abc import ABC
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import jax
 import numpy as np
@@ -36,6 +36,9 @@ Seed = int | np.random.RandomState | None
 @dataclass(kw_only=True, eq=False, repr=False)
 class AnsweringEstimator(StatesEstimator, ABC):
     """A density of rows of any columns that can be asked about some of them given others."""
+
+    # In how many parts events are drawn from which the error of an expectation is told.
+    _batches: ClassVar[int] = 1
 
     def sample(self, n_samples: int = 1, *, given: Given | None = None, random_state: Seed = None) -> Any:
         """Draw events, or events of which something is given.
@@ -153,10 +156,13 @@ class AnsweringEstimator(StatesEstimator, ABC):
             n_draws: how many events to draw.
             random_state: seed of the draw.
         """
-        found = np.asarray(fn(self.sample(n_draws, given=given, random_state=random_state)), np.float64)
-        if found.shape != (n_draws,):
-            raise SettingError(f"fn gave shape {found.shape} for {n_draws} events; it must give a number for each")
-        return float(found.mean()), float(found.std() / np.sqrt(n_draws))
+        rng, batches = check_random_state(random_state), self._batches if given and n_draws >= self._batches else 1
+        size = -(-n_draws // batches)
+        drawn = [np.asarray(fn(self.sample(size, given=given, random_state=rng)), np.float64) for _ in range(batches)]
+        if drawn[0].shape != (size,):
+            raise SettingError(f"fn gave shape {drawn[0].shape} for {size} events; it must give a number for each")
+        found = drawn[0] if batches == 1 else np.mean(drawn, axis=1)
+        return float(found.mean()), float(found.std(ddof=int(batches > 1)) / np.sqrt(len(found)))
 
     def log_marginals(self, codes: Codes, known: Codes) -> LogDensities:
         """Log-probabilities of what is known of events' states, whatever else there is.

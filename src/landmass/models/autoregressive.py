@@ -57,9 +57,6 @@ class MaskedStates(MaskedLayers, AbstractDensity, AbstractChain):
         nothing = jnp.zeros(len(self.layout.sizes), jnp.int32)
         return follow(self, key, nothing, jnp.full_like(nothing, FREE), n).states
 
-    def begin(self, count: int) -> Float[Array, "events units"]:
-        return jnp.repeat(self.biases[0][None], count, axis=0)
-
     def see(
         self, known: Float[Array, "events units"], column: Column, cell: Integer[Array, " events"]
     ) -> Float[Array, "events units"]:

@@ -84,9 +84,6 @@ class SplineChain(MaskedLayers, AbstractDensity, AbstractChain):
         columns = len(self.layout.sizes)
         return follow(self, key, jnp.zeros((columns, 3)), jnp.full(columns, FREE, jnp.int32), n).states
 
-    def begin(self, count: int) -> Float[Array, "events units"]:
-        return jnp.repeat(self.biases[0][None], count, axis=0)
-
     def see(
         self, known: Float[Array, "events units"], column: Column, cell: Float[Array, "events 3"]
     ) -> Float[Array, "events units"]:

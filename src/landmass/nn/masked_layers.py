@@ -56,6 +56,10 @@ class MaskedLayers(eqx.Module):
         # Of more columns than units every so many share one.
         return units % degrees if len(units) >= degrees else units * degrees // len(units)
 
+    def begin(self, count: int) -> Float[Array, "events units"]:
+        """What comes to the first units of so many events of which nothing is known."""
+        return jnp.repeat(self.biases[0][None], count, axis=0)
+
     def numbers(self, features: Float[Array, "events features"], key: Key | None) -> Float[Array, "events numbers"]:
         """What is told of events, with dropout where a key is given."""
         into, out = self.weights()
