@@ -36,8 +36,12 @@ MOST_MAPS = 30_000
 
 
 @pytest.fixture(scope="module", autouse=True)
-def few_programs():
-    """Forgets compiled programs, of which the cache on disk has a copy, before a process has too many."""
+def few_programs(request):
+    """Forgets compiled programs, of which the cache on disk has a copy, before a process has too many.
+
+    A module that says `COMPILES = True` compiles more than it computes: its programs are not optimised.
+    """
+    jax.config.update("jax_disable_most_optimizations", getattr(request.module, "COMPILES", False))
     yield
     maps = Path("/proc/self/maps")
     if maps.exists() and maps.read_bytes().count(b"\n") > MOST_MAPS:

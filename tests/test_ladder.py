@@ -25,6 +25,8 @@ from landmass.data.batches import split
 from landmass.evaluate.ledger import prefer
 from landmass.ladder.rungs import usual_of_tables
 
+COMPILES = True
+
 N = 1000
 FAMILIES = ["uniform_box", Gaussian(), GaussianMixture(n_components=3)]
 

@@ -9,6 +9,8 @@ from landmass import DataError, Ladder, NeuralClassifier
 from landmass.data.batches import split_rows
 from landmass.report.page import write_report
 
+COMPILES = True
+
 QUICK = NeuralClassifier(hidden=4, depth=1, max_steps=8)
 
 

@@ -10,6 +10,8 @@ from scipy.optimize import brentq
 
 from landmass.core.spline import Spline, spline_from_parameters
 
+COMPILES = True
+
 BINS = 8
 POINTS = 64
 

@@ -1,6 +1,7 @@
 """What each column of a table holds is found, or taken as declared, or refused by name."""
 
 import datetime
+import math
 
 import msgspec
 import numpy as np
@@ -14,6 +15,7 @@ from landmass import (
     Boolean,
     Bounded,
     Category,
+    Circular,
     DataError,
     Datetime,
     Grid,
@@ -25,7 +27,7 @@ from landmass import (
 )
 
 RNG = np.random.default_rng(0)
-N = 200
+N, MANY = 200, 2_000
 
 
 def kinds(**columns):
@@ -95,6 +97,36 @@ def test_zeros_by_the_hundred_are_an_atom_and_the_rest_may_be_positive():
 def test_capped_values_are_an_atom():
     x = np.minimum(RNG.normal(size=N), 1.2345678)
     assert kinds(x=x) == (Real(name="x", atoms=(1.2345678,)),)
+
+
+@pytest.mark.parametrize(
+    ("values", "column"),
+    [
+        (RNG.beta(0.8, 1.2, MANY), Bounded(name="x", low=0.0, high=1.0)),
+        (100.0 * RNG.random(MANY), Bounded(name="x", low=0.0, high=100.0)),
+        (2.0 * RNG.random(MANY) - 1.0, Bounded(name="x", low=-1.0, high=1.0)),
+        (np.where(RNG.random(MANY) < 0.3, 0.0, RNG.random(MANY)), Bounded(name="x", low=0.0, high=1.0, atoms=(0.0,))),
+        (RNG.uniform(-180.0, 180.0, MANY), Circular(name="x", low=-180.0, high=180.0)),
+        (RNG.vonmises(2.0, 0.5, MANY), Circular(name="x", low=-math.pi, high=math.pi)),
+        (np.mod(RNG.normal(23.0, 4.0, MANY), 24.0), Circular(name="x", low=0.0, high=24.0)),
+        (RNG.uniform(1.0, 23.0, MANY), Real(name="x")),
+        (np.clip(RNG.normal(0.5, 0.15, MANY), 0.01, 0.99), Real(name="x")),
+        (np.append(RNG.uniform(0.01, 1.0, MANY), 1.001), Real(name="x")),
+    ],
+)
+def test_ranges_that_are_filled_to_their_ends_are_found(values, column):
+    assert kinds(x=values) == (column,)
+
+
+def test_range_is_declared_by_name_where_it_is_found():
+    values = RNG.random(MANY)
+    table = pd.DataFrame({"x": values, "y": RNG.normal(size=MANY)})
+    assert landmass.read(table, columns={"x": "bounded"}).schema.columns[0] == Bounded(name="x", low=0.0, high=1.0)
+    assert landmass.read(table, columns={"x": "real"}).schema.columns[0] == Real(name="x")
+    with pytest.raises(
+        DataError, match="column 'y' is declared circular, and looks real; declare it in a schema, with"
+    ):
+        landmass.read(table, columns={"y": "circular"})
 
 
 @pytest.mark.parametrize(
@@ -179,7 +211,7 @@ def test_declared_kinds_win_over_what_is_found():
     ("columns", "error", "told"),
     [
         ({"town": "category"}, SettingError, "there is no column 'town'; there are: 'city', 'x'"),
-        ({"x": "colour"}, SettingError, "column 'x': there is no kind 'colour'; there are boolean, category"),
+        ({"x": "colour"}, SettingError, "column 'x': there is no kind 'colour'; there are boolean, bounded"),
         ({"city": "real"}, DataError, "column 'city' is declared real, and holds words: 'a'"),
         ({"x": "integer"}, DataError, "column 'x' is declared integer, and holds 0.5"),
         ({"x": "datetime"}, DataError, "column 'x' is declared datetime, and looks grid"),

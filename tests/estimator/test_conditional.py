@@ -14,6 +14,8 @@ from landmass import DataError, NeuralClassifier, NeuralRegressor, SettingError,
 from landmass.nn.layers import Activation, BatchNorm, Dense, Dropout
 from landmass.train.checkpoint import Checkpoint
 
+COMPILES = True
+
 QUICK = {
     "hidden": 16,
     "depth": 1,

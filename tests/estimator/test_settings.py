@@ -11,6 +11,8 @@ from landmass.nn.base import Layer
 from landmass.nn.layers import Activation, Dense
 from landmass.nn.network import Residual
 
+COMPILES = True
+
 QUICK = {"hidden": 2, "depth": 1, "max_steps": 4, "random_state": 0}
 TABLE = np.random.default_rng(0).normal(size=(60, 2))
 IMAGES = np.random.default_rng(0).integers(0, 255, (60, 6, 6), np.uint8)

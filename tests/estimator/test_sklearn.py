@@ -17,14 +17,17 @@ from landmass import Gaussian, KernelDensity, UniformBox
 from landmass.catalog import FAMILIES
 from tests.models.cases import data, estimator
 
+COMPILES = True
+
 # The checks fit each family to some ten shapes of data, smaller than elsewhere, to be quick; one has fewer rows than
 # columns.
+NETWORK = {"max_steps": 2, "members": 1, "hidden": 4, "depth": 1}
 SMALLER = {
     "gaussian": {"shrinkage": 0.1},
     "histogram": {"n_cells": None},
-    "spline_flow": {"max_steps": 2, "members": 1, "hidden": 4, "n_bins": 2, "waves": 2, "depth": 1, "batch_size": 8},
-    "autoregressive": {"max_steps": 2, "members": 1, "hidden": 4, "cells": 4},
-    "mixed_spline_flow": {"max_steps": 2, "members": 1, "hidden": 4, "cells": 4, "n_bins": 2, "waves": 2},
+    "spline_flow": {**NETWORK, "n_bins": 2, "waves": 2, "batch_size": 8},
+    "autoregressive": {**NETWORK, "cells": 4},
+    "mixed_spline_flow": {**NETWORK, "cells": 4, "n_bins": 2, "waves": 2},
     "stack": {"estimators": {"uniform_box": UniformBox(), "gaussian": Gaussian()}},
 }
 

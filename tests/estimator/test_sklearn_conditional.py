@@ -5,6 +5,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from landmass import NeuralClassifier, NeuralRegressor
 
+COMPILES = True
+
 # Small, to be quick; with steps wide enough for the accuracy that the checks ask for.
 QUICK = {"hidden": 16, "depth": 1, "max_steps": 200, "batch_size": 32, "learning_rate": 0.02}
 

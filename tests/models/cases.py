@@ -4,7 +4,7 @@ import numpy as np
 
 import landmass
 from landmass import Bounded, Circular, Dataset, GaussianMixture, Positive, Real, Schema, UniformBox
-from landmass.catalog import family
+from landmass.catalog import FAMILIES, OF_TABLES, family
 
 N = 500
 
@@ -57,3 +57,9 @@ def data(name, n=N, seed=0):
 
 
 DATA = ("line", "plane", "land", "mixed")
+
+
+def fits(*names):
+    """Each family with each of some data sets; those of tables, which have a contract of their own, with two."""
+    few = ("plane", "mixed")
+    return [(family, name) for name in names for family in FAMILIES if family not in OF_TABLES or name in few]

@@ -17,7 +17,7 @@ from landmass import Bounded, Schema, SettingError
 from landmass.catalog import FAMILIES
 from landmass.data.lines import LineSpace
 from landmass.data.states import StateSpace
-from tests.models.cases import DATA, data, estimator
+from tests.models.cases import DATA, data, estimator, fits
 from tests.models.quadrature import FALSE_ALARM, Proposal, cell_masses, fit_of_counts, worst_marginal
 
 SAMPLES = 40_000
@@ -29,12 +29,10 @@ def family(request):
     return request.param
 
 
-@pytest.fixture(params=DATA)
-def name(request):
-    return request.param
+ON_EACH = pytest.mark.parametrize(("family", "name"), fits(*DATA), ids=" on ".join)
 
 
-@pytest.fixture(scope="module", params=[(family, name) for name in GRID for family in FAMILIES], ids=" on ".join)
+@pytest.fixture(scope="module", params=fits(*GRID), ids=" on ".join)
 def measured(request, fitted):
     """A fit's integral, masses of cells and their edges, and its samples."""
     family, name = request.param
@@ -96,7 +94,7 @@ def test_shifted_samples_of_all_kinds_of_columns_are_found_out(sampled_by_import
     assert worst > stats.norm.isf(FALSE_ALARM / 2 / count)
 
 
-@pytest.mark.parametrize("name", ["land", "mixed"])
+@pytest.mark.parametrize(("family", "name"), fits("land", "mixed"), ids=" on ".join)
 def test_no_mass_lies_outside_of_the_bounds(fitted, family, name):
     model, schema = fitted(family, name), data(name).schema
     sample = array(model.sample(5000, random_state=2))
@@ -117,11 +115,13 @@ def test_positive_columns_hold_nothing_at_or_below_zero(fitted, family):
     assert np.isneginf(model.score_samples(below)).all()
 
 
+@ON_EACH
 def test_far_events_have_a_density_that_is_no_nan(fitted, family, name):
     far = data(name).X[:5] * [[1e3], [-1e9], [1e30], [1e300], [-1e300]]
     assert not np.isnan(fitted(family, name).score_samples(far)).any()
 
 
+@ON_EACH
 def test_same_seed_same_samples(fitted, family, name):
     model = fitted(family, name)
     first, again, other = (array(model.sample(50, random_state=seed)) for seed in (3, 3, 4))
@@ -134,6 +134,7 @@ def test_same_seed_same_fit(fitted, family):
     np.testing.assert_array_equal(first.score_samples(data("plane")), again.score_samples(data("plane")))
 
 
+@ON_EACH
 def test_saved_estimator_answers_to_the_same_bits(fitted, family, name, tmp_path):
     model = fitted(family, name)
     model.save(tmp_path / "model")
@@ -147,6 +148,7 @@ def test_saved_estimator_answers_to_the_same_bits(fitted, family, name, tmp_path
     }
 
 
+@ON_EACH
 def test_scores_do_not_depend_on_the_batch(fitted, family, name):
     model, X = fitted(family, name), data(name, n=2100, seed=1).X
     together = model.score_samples(X)
@@ -157,6 +159,7 @@ def test_scores_do_not_depend_on_the_batch(fitted, family, name):
     close([model.score_samples(X[[i]])[0] for i in (0, 2099)], together[[0, 2099]])
 
 
+@ON_EACH
 def test_score_is_the_mean_log_density(fitted, family, name):
     model, X = fitted(family, name), data(name).X
     assert model.score(X) == pytest.approx(model.score_samples(X).mean(), rel=1e-12)
@@ -195,7 +198,7 @@ def test_change_of_units_shifts_a_refit_by_the_constant(fitted, family):
 UNITS = {"line": ([1000.0], [0.0]), "plane": ([1e-3, 40.0], [5.0, -7.0]), "land": ([60.0, 0.01], [3.0, 100.0])}
 
 
-@pytest.mark.parametrize("name", UNITS)
+@pytest.mark.parametrize(("family", "name"), fits(*UNITS), ids=" on ".join)
 def test_change_of_units_shifts_a_fixed_model_by_the_constant(fitted, family, name):
     """A table in other units, x' = scale · x + shift, has density p(x) / |scale|."""
     scale, shift = map(np.array, UNITS[name])
@@ -262,6 +265,7 @@ def heard():
     return names
 
 
+@ON_EACH
 def test_parameters_can_be_read_and_are_counted(fitted, family, name):
     model = fitted(family, name)
     assert model.parameters_

@@ -2,21 +2,18 @@
 
 import pytest
 
-from landmass.catalog import FAMILIES
 from landmass.evaluate import check_density
 from tests.evaluate.test_check import FIVE, Faulty, failed
-from tests.models.cases import estimator
+from tests.models.cases import estimator, fits
 
 
-@pytest.mark.parametrize("name", ["line", "plane", "land"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(("family", "name"), fits("line", "plane", "land"), ids=" on ".join)
 def test_every_family_is_sound(fitted, family, name):
     is_sound(check_density(fitted(family, name), n_samples=20_000))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["line", "plane", "land"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(("family", "name"), fits("line", "plane", "land"), ids=" on ".join)
 def test_every_family_is_sound_by_many_samples(fitted, family, name):
     is_sound(check_density(fitted(family, name)))
     assert failed(Faulty(fitted(family, name), stretched=1.05)) & {"samples", "own samples"}

@@ -12,6 +12,8 @@ from scipy.special import logsumexp
 from landmass import FitError, Gaussian, SplineFlow, read
 from tests.models.cases import data
 
+COMPILES = True
+
 
 def members(model):
     """Each member's density, one by one."""

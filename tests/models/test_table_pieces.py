@@ -11,6 +11,8 @@ from landmass.data.schema import Category, Grid, Integer, kind_of
 from landmass.data.witnesses import witnesses
 from landmass.estimator import states
 
+COMPILES = True
+
 ROWS = 12_000
 
 

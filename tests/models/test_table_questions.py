@@ -1,5 +1,6 @@
 """What densities of tables say of some columns given others: as their own probabilities do, by enumeration."""
 
+import copy
 import math
 
 import numpy as np
@@ -9,7 +10,10 @@ from scipy import stats
 
 import landmass
 from landmass import DataError, Dataset, Schema, SettingError
-from tests.models.table_cases import COUNTED, FALSE_ALARM, MEASURED, chi_square, counted, every, measured
+from landmass.estimator import ordered
+from tests.models.table_cases import COUNTED, FALSE_ALARM, MAKERS, MEASURED, chi_square, counted, every, measured
+
+COMPILES = True
 
 # Those whose answers are exact, and those of particles.
 ANSWERING = ["independent", "latent_class", "mixed_kernel_density"]
@@ -34,15 +38,18 @@ def test_summed_out_cells_are_the_sum_over_all_that_they_may_hold(fitted_table, 
             assert found == pytest.approx(chances[same].sum(), abs=1e-6)
 
 
+@pytest.mark.parametrize("answering", [*ANSWERING, *BY_PARTICLES])
 def test_chain_rule_holds(fitted_table, answering):
-    model, held_out = fitted_table(answering, "measured"), measured(40, seed=2)
+    """Of particles, too: both sides hold the same estimate, and a thing that is given is as likely as its marginal."""
+    model, held_out = fitted_table(answering, "measured"), measured(40 if answering in ANSWERING else 3, seed=2)
     whole = model.score_samples(held_out)
     for place, name in enumerate(MEASURED.names):
         others = [i for i in range(3) if i != place]
         rest = Schema(tuple(MEASURED.columns[i] for i in others))
         own = Schema((MEASURED.columns[place],))
-        first = model.marginal([name]).score_samples(Dataset(held_out.X[:, [place]], own, incomplete=True))
-        for row, alone, together in zip(held_out.X, first, whole, strict=True):
+        marginal = model.marginal([name])
+        for row, together in zip(held_out.X, whole, strict=True):
+            alone = marginal.score_samples(Dataset(row[None, [place]], own, incomplete=True))[0]
             held = None if np.isnan(row[place]) else [row[place], ["a", "b"][int(row[1])], row[place]][place]
             after = model.conditional({name: held}).score_samples(Dataset(row[None, others], rest, incomplete=True))
             assert alone + after[0] == pytest.approx(together, abs=1e-5)
@@ -98,6 +105,61 @@ def test_particles_agree_with_enumeration(fitted_table, family, given):
     assert (np.abs(seen / 4_000 - expected) < 5.0 * np.sqrt(expected / 1_000) + 0.005).all()
     wrong = np.roll(expected, 7)
     assert not (np.abs(seen / 4_000 - wrong) < 5.0 * np.sqrt(wrong / 1_000) + 0.005).all()
+
+
+# All that a column may hold, or as much of it as is likely.
+HELD = {
+    "counted": {"member": [0.0, 1.0], "city": [0.0, 1.0, 2.0, np.nan], "price": [*np.arange(5) / 4.0, np.nan]},
+    "unbounded": {"visits": np.arange(-400.0, 700.0), "day": [*np.arange(17_000.0, 26_000.0), np.nan]},
+}
+
+
+@pytest.mark.parametrize("family", BY_PARTICLES)
+@pytest.mark.parametrize(("name", "column"), [(name, column) for name in HELD for column in HELD[name]])
+def test_a_column_that_particles_sum_out_is_the_sum_over_what_it_may_hold(fitted_table, family, name, column):
+    """Its absence among it; within four standard errors of the mean over twenty seeds of particles."""
+    model, rows = fitted_table(family, name), MAKERS[name](8, seed=4)
+    place = rows.schema.names.index(column)
+    others = [i for i in range(len(rows.schema.columns)) if i != place]
+    sums = []
+    for row in rows.X:
+        every_one = np.repeat(row[None], len(HELD[name][column]), axis=0)
+        every_one[:, place] = HELD[name][column]
+        sums.append(np.exp(model.score_samples(Dataset(every_one, rows.schema, incomplete=True))).sum())
+    rest = Dataset(rows.X[:, others], Schema(tuple(rows.schema.columns[i] for i in others)), incomplete=True)
+    names = list(rest.schema.names)
+    seeded = [copy.copy(model).set_params(random_state=seed) for seed in range(20)]
+    told = np.exp([each.marginal(names).score_samples(rest) for each in seeded])
+    errors = told.std(axis=0, ddof=1) / math.sqrt(len(seeded)) + 1e-6
+    assert (np.abs(told.mean(axis=0) - sums) < 4.0 * errors).all()
+    # Negative control: without one of what the column may hold.
+    assert (np.abs(told.mean(axis=0) - 0.8 * np.array(sums)) > 4.0 * errors).any()
+
+
+@pytest.mark.parametrize("family", BY_PARTICLES)
+def test_effective_sample_size_is_told(fitted_table, family):
+    model = fitted_table(family, "counted")
+    assert 100 < model.conditional({"city": "Oslo", "price": None}).effective_sample_size <= 2 * 4_096
+    assert model.marginal(["city"]).effective_sample_size is None
+    assert fitted_table("latent_class", "counted").conditional({"rooms": 3}).effective_sample_size is None
+
+
+@pytest.mark.parametrize("family", BY_PARTICLES)
+def test_rows_of_which_few_particles_count_get_many_or_are_refused(fitted_table, family, monkeypatch):
+    model, holes = fitted_table(family, "counted"), counted(8, seed=4)
+    asked = []
+    monkeypatch.setattr("landmass.estimator.ordered.LEAST_OF_EACH", 300)
+    few = ordered.in_blocks
+    monkeypatch.setattr(ordered, "in_blocks", lambda ask, *rest, **more: asked.append(ask) or few(ask, *rest, **more))
+    holes.X[:, 1] = np.nan
+    model.impute(holes, random_state=0)
+    assert [ask.args[1] for ask in asked] == [64, 512]
+    monkeypatch.setattr("landmass.estimator.ordered.LEAST_OF_EACH", 1e9)
+    told = (
+        r"what is given .row \d of those asked about, counted from 0. is too rare for this network: of 8,192 particles"
+    )
+    with pytest.raises(DataError, match=told):
+        model.impute(holes, random_state=0)
 
 
 @pytest.mark.parametrize("family", BY_PARTICLES)

@@ -18,6 +18,8 @@ from landmass.train.coder import black_or_white
 from landmass.train.directions import shift
 from tests.models.cases import data
 
+COMPILES = True
+
 RNG = np.random.default_rng(0)
 MIX = np.array([[1.0, 0.5, -1.0], [0.0, 1.0, 0.5]])
 

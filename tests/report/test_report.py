@@ -8,6 +8,8 @@ from matplotlib.image import imread
 import landmass
 from landmass.report import write_report
 
+COMPILES = True
+
 CHEAP = ["uniform_box", "gaussian"]
 HOSTILE = ["<script>alert(1)</script>", "a$b$ \"q\" & 'x'", "漢字 x\ny"]
 

@@ -37,7 +37,9 @@ def conditional(
     check_file(out, escape=escape)
     name, model = _answering(run, rung)
     part = model.conditional(_given(model, given))
-    tell(f"{title(name)}: what is given has log-density {part.log_given:.3f} nats")
+    effective = part.effective_sample_size
+    how = "exactly" if effective is None else f"by sequential Monte Carlo, effective sample size {effective:,.0f}"
+    tell(f"{title(name)}: what is given has log-density {part.log_given:.3f} nats, {how}")
     write_rows(part.sample(n, random_state=seed), out, escape=escape)
 
 

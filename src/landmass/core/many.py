@@ -97,12 +97,12 @@ def _is_large(model: Mixture) -> bool:
 
 
 def in_blocks(
-    ask: Callable[..., Array], model: Any, *rows: Shaped[np.ndarray, "events ..."], at_once: int = ROWS_AT_ONCE
-) -> Shaped[np.ndarray, "events ..."]:
+    ask: Callable[..., Any], model: Any, *rows: Shaped[np.ndarray, "events ..."], at_once: int = ROWS_AT_ONCE
+) -> Any:
     """Ask a model about many events, in blocks of few shapes, so that little is compiled.
 
     Args:
-        ask: of the model and of some events, an array with a row each; defined at module level.
+        ask: of the model and of some events, an array or several with a row each; defined at module level.
         model: the model.
         rows: what the events are, one or more arrays.
         at_once: rows that are asked about at a time.
@@ -114,15 +114,16 @@ def in_blocks(
         block = [each[start : start + size] for each in rows]
         short = size - len(block[0])
         filled = [np.pad(each, ((0, short), *[(0, 0)] * (each.ndim - 1))) for each in block]
-        found.append(np.asarray(_ask_block(ask, at_once, model, *map(on_device, filled)))[: size - short])
-    return np.concatenate(found)
+        told = _ask_block(ask, at_once, model, *map(on_device, filled))
+        found.append(jax.tree.map(lambda each, count=size - short: np.asarray(each)[:count], told))
+    return jax.tree.map(lambda *each: np.concatenate(each), *found)
 
 
 @eqx.filter_jit
-def _ask_block(ask: Callable[..., Array], at_once: int, model: Any, *rows: Array) -> Array:
+def _ask_block(ask: Callable[..., Any], at_once: int, model: Any, *rows: Array) -> Any:
     few = [each.reshape(-1, at_once, *each.shape[1:]) for each in rows]
     found = jax.lax.map(lambda each: ask(model, *each), few)
-    return found.reshape(-1, *found.shape[2:])
+    return jax.tree.map(lambda each: each.reshape(-1, *each.shape[2:]), found)
 
 
 def _given(model: AbstractDensity, z: Array, context: Array) -> Array:

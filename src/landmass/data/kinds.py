@@ -8,7 +8,19 @@ import numpy as np
 from jaxtyping import Float
 
 from landmass.data.cells import MICROSECONDS, Cells, as_words, encode
-from landmass.data.schema import AnyColumn, Boolean, Category, Datetime, Grid, Integer, Positive, Real, Tick
+from landmass.data.schema import (
+    AnyColumn,
+    Boolean,
+    Bounded,
+    Category,
+    Circular,
+    Datetime,
+    Grid,
+    Integer,
+    Positive,
+    Real,
+    Tick,
+)
 from landmass.errors import DataError, SettingError
 
 # A column of words, or of ascending whole numbers, all but all of which are different, names rows.
@@ -25,6 +37,15 @@ ATOM_SHARE, ATOM_ROWS = 1 / 256, 5
 
 # A number above zero that varies by so many times over is positive by nature.
 POSITIVE_RANGE = 1_000.0
+
+# Where shares, correlations and percentages lie, and where angles and hours do, which come round.
+RANGES = (0.0, 1.0), (-1.0, 1.0), (0.0, 100.0)
+CIRCLES = (0.0, 360.0), (-180.0, 180.0), (0.0, 2.0 * math.pi), (-math.pi, math.pi), (0.0, 24.0)
+
+# A range is found where so many values lie within this share of it at either end, and none beyond: if the values went
+# on there, these would all be on one side with a chance of one in a million. The first is no further from the end than
+# so many times what they are from each other.
+END_SHARE, END_ROWS, END_GAP = 1 / 20, 20, 10.0
 
 ISO = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?")
 
@@ -111,14 +132,15 @@ def declare(name: str, cells: Cells, kind: Declared) -> Found:
     plain: dict[str, Any] = {"real": Real, "positive": Positive, "boolean": Boolean}
     if kind in plain:
         return Found(plain[kind](name=name, nullable=gaps), "declared", cells)
-    if kind in ("datetime", "grid"):
+    if kind in ("bounded", "circular", "datetime", "grid"):
         found = find(name, cells)
         if found.column.__struct_config__.tag != kind:
-            raise DataError(f"column {name!r} is declared {kind}, and looks {found.column.__struct_config__.tag}")
+            ends = "; declare it in a schema, with its ends" if kind in ("bounded", "circular") else ""
+            raise DataError(f"column {name!r} is declared {kind}, and looks {found.column.__struct_config__.tag}{ends}")
         return found
     raise SettingError(
-        f"column {name!r}: there is no kind {kind!r}; there are boolean, category, datetime, grid, integer, "
-        "positive and real; bounded and circular need their ends, in a schema"
+        f"column {name!r}: there is no kind {kind!r}; there are boolean, bounded, category, circular, datetime, grid, "
+        "integer, positive and real"
     )
 
 
@@ -140,12 +162,32 @@ def _number(name: str, cells: Cells, gaps: bool) -> tuple[AnyColumn, str]:
     atoms = values[(counts >= ATOM_ROWS) & (counts >= ATOM_SHARE * len(known))]
     rest = values[~np.isin(values, atoms)]
     positive = len(rest) and values[0] >= 0.0 and 0.0 < rest[0] * POSITIVE_RANGE < rest[-1]
-    kind = Positive if positive else Real
-    why = f"{'positive ' if positive else ''}numbers, {len(values):,} different ones"
+    told: dict[str, Any] = {"name": name, "nullable": gaps, "atoms": tuple(atoms.tolist())}
+    if filled := next((ends for ends in (*RANGES, *CIRCLES) if _fills(values, rest, *ends)), None):
+        kind = Circular if filled in CIRCLES else Bounded
+        told, how = (
+            {**told, "low": filled[0], "high": filled[1]},
+            "numbers from {:g} to {:g}, near both".format(*filled),
+        )
+    else:
+        kind, how = (Positive, "positive numbers") if positive else (Real, "numbers")
+    why = f"{how}, {len(values):,} different ones"
     if len(atoms):
         share = counts[np.isin(values, atoms)].sum() / len(known)
         why += f"; {share:.1%} hold one of {len(atoms)} values ({', '.join(f'{a:g}' for a in atoms[:3])})"
-    return kind(name=name, nullable=gaps, atoms=tuple(atoms.tolist())), why
+    return kind(**told), why
+
+
+def _fills(values: Float[np.ndarray, " values"], rest: Float[np.ndarray, " rest"], low: float, high: float) -> bool:
+    """Whether all sorted values lie between two ends, and enough of the rest near both to say that these are ends."""
+    if values[0] < low or values[-1] > high:
+        return False
+    near = END_SHARE * (high - low)
+    for apart in (rest - low, high - rest):
+        close = apart[apart <= near]
+        if len(close) < END_ROWS or close.min() > END_GAP * near / len(close):
+            return False
+    return True
 
 
 def _step(values: Float[np.ndarray, " values"], single: bool) -> float | None:

@@ -4,6 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -11,7 +12,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Integer, Shaped
-from scipy.special import logsumexp
 
 from landmass.arrays import on_device
 from landmass.core.capabilities import AbstractDensity
@@ -32,11 +32,12 @@ from landmass.types import Key, LogDensities, Scalar
 # Particles of each member where many events are asked for of which the same is known, and for each event elsewhere.
 MANY, FEW = 4_096, 64
 
-# Of so many events at a time.
-EVENTS = 16
+# Those of each event are more where too few of them count; and of how many events at a time.
+OF_EACH = {FEW: 16, 512: 2, MANY: 1}
 
-# With fewer particles that count, answers are refused.
-LEAST_EFFECTIVE = 100
+# With fewer particles that count, answers are refused: of one thing that is given, and of each of several, for which
+# many particles are taken before.
+LEAST_EFFECTIVE, LEAST_OF_EACH = 100, 16
 
 # Events that each state is given besides those that it has, where a network begins.
 SMOOTHING = 0.1
@@ -49,7 +50,8 @@ class OrderedEstimator(LongEstimator, AnsweringEstimator, GradientEstimator, ABC
     Log-densities of rows are exact, and so are chances of words given all other columns. What else is asked of some
     columns given others is estimated by particles, of which the effective number is looked at wherever one thing is
     given: draws, and its density, are refused where it is too low. Where each row gives something else, as in `impute`,
-    there are 64 particles a member and row, and it is not.
+    there are 64 particles a member and row, and up to 4,096 where fewer than 16 count; if these are too few, it is
+    refused, too.
 
     Args:
         hidden: units of each hidden layer.
@@ -130,17 +132,46 @@ class OrderedEstimator(LongEstimator, AnsweringEstimator, GradientEstimator, ABC
         return Mixture(jnp.zeros(many), members)
 
     def log_marginals(self, codes: Codes, known: Codes) -> LogDensities:
-        whole, found = (known == GIVEN).all(1), np.zeros(len(codes))
-        if whole.any():
-            found[whole] = log_prob(self.model_, codes[whole])
+        whole = (known == GIVEN).all(1)
         if len(codes) == 1 and not whole.any():
-            clouds = _clouds(self.model_, jax.random.key(self._seed()), on_device(codes[0]), on_device(known[0]), MANY)
-            log_totals = np.asarray(clouds.log_total, np.float64)
-            _check_effective(_shares(log_totals), np.asarray(clouds.effective))
-            found[0] = logsumexp(log_totals)
-        elif not whole.all():
-            seeds = np.arange(len(codes))[~whole]
-            found[~whole] = in_blocks(_log_totals, self.model_, codes[~whole], known[~whole], seeds, at_once=EVENTS)
+            found, effective = self._of_one(codes[0], known[0])
+            _check_effective(effective, LEAST_EFFECTIVE, MANY * self.members)
+            return np.array([found])
+        seeds = np.random.RandomState(self._seed()).randint(0, 2**31 - 1, len(codes))
+        found = np.zeros(len(codes))
+        if not whole.all():
+            found[:] = self._of_each(_log_totals, codes, known, seeds)
+        found[whole] = log_prob(self.model_, codes[whole])
+        return found
+
+    def effective_sample_size(self, codes: Codes, known: Codes) -> float | None:
+        exact = (known == GIVEN).all() or (known != GIVEN).all()
+        return None if exact else self._of_one(codes[0], known[0])[1]
+
+    def _of_one(
+        self, x: Shaped[np.ndarray, "columns ..."], known: Integer[np.ndarray, " columns"]
+    ) -> tuple[float, float]:
+        """What many particles tell of what is known: its log-probability, and how many of them count."""
+        clouds = _clouds(self.model_, jax.random.key(self._seed()), on_device(x), on_device(known), MANY)
+        log_totals = np.asarray(clouds.log_total, np.float64)
+        return float(np.logaddexp.reduce(log_totals)), float(
+            _together(_shares(log_totals), np.asarray(clouds.effective))
+        )
+
+    def _of_each(self, ask: Mapping[int, Callable], codes: Codes, known: Codes, seeds: np.ndarray) -> np.ndarray:
+        """What few particles tell of each event that is not wholly given, and more where too few of those count."""
+        left, found, effective = np.flatnonzero((known != GIVEN).any(1)), np.empty(0), np.empty(0)
+        for particles, at_once in OF_EACH.items():
+            rows = (each[left] for each in (codes, known, seeds))
+            told, effective = in_blocks(ask[particles], self.model_, *rows, at_once=at_once)
+            found = np.zeros((len(codes), *told.shape[1:]), told.dtype) if particles == FEW else found
+            found[left] = told
+            again = effective < LEAST_OF_EACH
+            if not again.any():
+                return found
+            left, effective = left[again], effective[again]
+        row = f" (row {left[effective.argmin()]:,} of those asked about, counted from 0)"
+        _check_effective(float(effective.min()), LEAST_OF_EACH, MANY * self.members, row)
         return found
 
     def completed(self, codes: Codes, known: Codes, rng: np.random.RandomState) -> Codes:
@@ -150,8 +181,12 @@ class OrderedEstimator(LongEstimator, AnsweringEstimator, GradientEstimator, ABC
 
     def completions(self, codes: Codes, known: Codes, n_draws: int, rng: np.random.RandomState) -> list[Codes]:
         """Of each event the draws are from the same particles."""
-        seeds = rng.randint(0, 2**31 - 1, (len(codes), n_draws))
-        return list(in_blocks(_completed, self.model_, codes, known, seeds, at_once=EVENTS).swapaxes(0, 1))
+        seeds, whole = rng.randint(0, 2**31 - 1, (len(codes), n_draws)), (known == GIVEN).all(1)
+        if whole.all():
+            return [codes] * n_draws
+        drawn = self._of_each(_completions, codes, known, seeds)
+        drawn[whole] = codes[whole, None]
+        return list(drawn.swapaxes(0, 1))
 
     def _alike(
         self,
@@ -167,7 +202,7 @@ class OrderedEstimator(LongEstimator, AnsweringEstimator, GradientEstimator, ABC
         within = _shares(clouds.log_weights.astype(np.float64))
         of_clouds = _shares(clouds.log_total.astype(np.float64))
         weights = (of_clouds[:, None] * within).ravel()
-        _check_effective(of_clouds, clouds.effective)
+        _check_effective(_together(of_clouds, clouds.effective), LEAST_EFFECTIVE, weights.size)
         # Systematic, so that no particle is drawn more often than its weight asks for, to one.
         chosen = np.searchsorted(np.cumsum(weights), (np.arange(n) + rng.random_sample()) / n * weights.sum())
         return clouds.states.reshape(-1, *x.shape)[rng.permutation(np.minimum(chosen, weights.size - 1))]
@@ -190,19 +225,18 @@ class OrderedEstimator(LongEstimator, AnsweringEstimator, GradientEstimator, ABC
         require(self, "dropout", 0.0 <= self.dropout < 1.0, "from 0 to below 1")
 
 
-def _check_effective(shares: Float[np.ndarray, " clouds"], effective: Float[np.ndarray, " clouds"]) -> None:
-    """Refuse what too few particles tell.
-
-    Args:
-        shares: of the clouds.
-        effective: the effective number of particles of each.
-    """
-    found = 1.0 / float((shares**2 / effective).sum())
-    if found < LEAST_EFFECTIVE:
+def _check_effective(effective: float, least: float, particles: int, where: str = "") -> None:
+    """Refuse what too few particles tell."""
+    if effective < least:
         raise DataError(
-            f"what is given is too rare for this network: of {len(shares) * MANY:,} particles {found:.0f} are left "
+            f"what is given{where} is too rare for this network: of {particles:,} particles {effective:.0f} are left "
             "that count; ask a family that answers exactly (latent_class), or give less"
         )
+
+
+def _together(shares: Shaped[Any, " clouds"], effective: Shaped[Any, " clouds"]) -> Any:
+    """The effective number of particles of several clouds, of which each has a share."""
+    return 1.0 / (shares**2 / effective).sum()
 
 
 def _shares(logs: Float[np.ndarray, "*members shares"]) -> Float[np.ndarray, "*members shares"]:
@@ -221,21 +255,27 @@ def _clouds(model: Mixture, key: Key, x: Array, known: Array, count: int) -> Par
     return found._replace(log_total=found.log_total + jax.nn.log_softmax(model.log_weights))
 
 
-def _log_totals(model: Mixture, codes: Array, known: Array, seeds: Array) -> Array:
-    def one(x: Array, what: Array, seed: Array) -> Array:
-        return jax.nn.logsumexp(_clouds(model, jax.random.key(seed), x, what, FEW).log_total)
+def _log_total(model: Mixture, x: Array, known: Array, seed: Array, count: int) -> tuple[Scalar, Scalar]:
+    """Of an event: the log-probability of what is known, and how many particles count."""
+    clouds = _clouds(model, jax.random.key(seed), x, known, count)
+    return jax.nn.logsumexp(clouds.log_total), _together(jax.nn.softmax(clouds.log_total), clouds.effective)
 
-    return jax.vmap(one)(codes, known, seeds)
+
+def _completion(model: Mixture, x: Array, known: Array, seeds: Array, count: int) -> tuple[Array, Scalar]:
+    """Of an event: draws of what is not known, one a seed, and how many particles count."""
+    cloud, choose = jax.random.split(jax.random.key(seeds[0]))
+    clouds = _clouds(model, cloud, x, known, count)
+    within = jax.nn.log_softmax(clouds.log_weights, axis=1) + clouds.log_total[:, None]
+    chosen = jax.random.categorical(choose, within.ravel(), shape=seeds.shape)
+    effective = _together(jax.nn.softmax(clouds.log_total), clouds.effective)
+    return clouds.states.reshape(-1, *x.shape)[chosen], effective
 
 
-def _completed(model: Mixture, codes: Array, known: Array, seeds: Array) -> Array:
-    def one(x: Array, what: Array, each: Array) -> Array:
-        cloud, choose = jax.random.split(jax.random.key(each[0]))
-        found = _clouds(model, cloud, x, what, FEW)
-        within = jax.nn.log_softmax(found.log_weights, axis=1) + found.log_total[:, None]
-        return found.states.reshape(-1, *x.shape)[jax.random.categorical(choose, within.ravel(), shape=each.shape)]
+def _of_many(one: Callable, count: int, model: Mixture, *events: Array) -> Any:
+    return jax.vmap(lambda *event: one(model, *event, count))(*events)
 
-    return jax.vmap(one)(codes, known, seeds)
+
+_log_totals, _completions = ({n: partial(_of_many, one, n) for n in OF_EACH} for one in (_log_total, _completion))
 
 
 def _minus_log_likelihood(model: Any, batch: Batch, key: Key) -> tuple[Scalar, Any]:

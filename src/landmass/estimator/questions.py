@@ -173,6 +173,15 @@ class AnsweringEstimator(StatesEstimator, ABC):
         """
         return in_blocks(_log_marginals, self.model_, codes, known).astype(np.float64)
 
+    def effective_sample_size(self, codes: Codes, known: Codes) -> float | None:
+        """As many independent draws would tell as much as this model does of what is known; None where it is exact.
+
+        Args:
+            codes: states of one event, in the model's space.
+            known: what is known of it, as in `landmass.core.states`.
+        """
+        return None
+
     def completed(self, codes: Codes, known: Codes, rng: np.random.RandomState) -> Codes:
         """States of events with those that are not given drawn given what is known.
 
@@ -278,6 +287,11 @@ class Part:
     def log_given(self) -> float:
         """Log-density of what is given, in nats, in the columns' units: of counted columns its log-probability."""
         return self._log_states + self._inside
+
+    @cached_property
+    def effective_sample_size(self) -> float | None:
+        """As many independent draws would tell as much of what is given; None where answers are exact."""
+        return self.estimator.effective_sample_size(self._codes, self._known)
 
     @cached_property
     def _log_states(self) -> float:
