@@ -28,20 +28,23 @@ os.environ["JAX_COMPILATION_CACHE_DIR"] = str(CACHE)
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["MPLBACKEND"] = "Agg"
 
+QUICKLY = "xla_backend_optimization_level" in os.environ.get("XLA_FLAGS", "")
+
 hypothesis.settings.register_profile("landmass", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("landmass")
 
 # Each compiled program takes some of the 65,530 memory maps that Linux allows a process, and the suite compiles more.
-MOST_MAPS = 30_000
+MOST_MAPS = 40_000
 
 
 @pytest.fixture(scope="module", autouse=True)
 def few_programs(request):
     """Forgets compiled programs, of which the cache on disk has a copy, before a process has too many.
 
-    A module that says `COMPILES = True` compiles more than it computes: its programs are not optimised.
+    A module that says `COMPILES = True` compiles more than it computes: its programs are not optimised, unless all are
+    compiled as users do.
     """
-    jax.config.update("jax_disable_most_optimizations", getattr(request.module, "COMPILES", False))
+    jax.config.update("jax_disable_most_optimizations", QUICKLY and getattr(request.module, "COMPILES", False))
     yield
     maps = Path("/proc/self/maps")
     if maps.exists() and maps.read_bytes().count(b"\n") > MOST_MAPS:

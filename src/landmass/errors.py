@@ -48,3 +48,7 @@ class FitError(LandmassError, RuntimeError):
 
 class StoreError(LandmassError, OSError):
     """A folder cannot be written, or does not hold what its manifest says."""
+
+
+class FewParticlesWarning(RuntimeWarning):
+    """What is said of some events rests on few particles."""

@@ -110,7 +110,10 @@ def test_capped_values_are_an_atom():
         (RNG.vonmises(2.0, 0.5, MANY), Circular(name="x", low=-math.pi, high=math.pi)),
         (np.mod(RNG.normal(23.0, 4.0, MANY), 24.0), Circular(name="x", low=0.0, high=24.0)),
         (RNG.uniform(1.0, 23.0, MANY), Real(name="x")),
-        (np.clip(RNG.normal(0.5, 0.15, MANY), 0.01, 0.99), Real(name="x")),
+        (-10.0 * np.log1p(RNG.random(MANY) * np.expm1(-2.4)), Bounded(name="x", low=0.0, high=24.0)),
+        (np.append(RNG.uniform(0.0, 360.0, MANY), [0.0] * 40), Bounded(name="x", low=0.0, high=360.0, atoms=(0.0,))),
+        (RNG.beta(2.0, 2.0, MANY), Real(name="x")),
+        (10.0 ** RNG.uniform(-8.0, 0.0, MANY), Positive(name="x")),
         (np.append(RNG.uniform(0.01, 1.0, MANY), 1.001), Real(name="x")),
     ],
 )
@@ -122,6 +125,7 @@ def test_range_is_declared_by_name_where_it_is_found():
     values = RNG.random(MANY)
     table = pd.DataFrame({"x": values, "y": RNG.normal(size=MANY)})
     assert landmass.read(table, columns={"x": "bounded"}).schema.columns[0] == Bounded(name="x", low=0.0, high=1.0)
+    assert landmass.read(table, columns={"x": "circular"}).schema.columns[0] == Circular(name="x", low=0.0, high=1.0)
     assert landmass.read(table, columns={"x": "real"}).schema.columns[0] == Real(name="x")
     with pytest.raises(
         DataError, match="column 'y' is declared circular, and looks real; declare it in a schema, with"

@@ -42,7 +42,7 @@ def test_probabilities_and_integrals_sum_to_one(fitted_table, family):
     model = fitted_table(family, "measured")
     breaks = model.breakpoints()
     # Splines bend within cells.
-    parts = 4 if family == "mixed_spline_flow" else 1
+    parts = 6 if family == "mixed_spline_flow" else 1
     loss, by_loss = line(breaks[0], -math.inf, math.inf, parts)
     loss, by_loss = np.concatenate([loss, [0.0, np.nan]]), np.concatenate([by_loss, [1.0, 1.0]])
     # Integration places on an atom would have its mass; there are none.

@@ -68,7 +68,7 @@ class Particles(NamedTuple):
         states: the events' cells, shape (particles, columns, …).
         log_weights: log of what each counts.
         log_total: an estimate of the log-probability of what is known; its exponential is unbiased.
-        effective: as many draws of equal weight would tell as much, where fewest did on the way.
+        effective: as many draws of equal weight would tell as much of what is known; what was lost on the way counts.
     """
 
     states: Shaped[Array, "particles columns ..."]
@@ -90,7 +90,8 @@ def follow(model: AbstractChain, key: Key, x: Shaped[Array, "columns ..."], know
         known: what is known of each column.
         count: how many particles.
 
-    Source: Doucet, de Freitas & Gordon 2001; Kitagawa 1996 (systematic resampling).
+    Source: Doucet, de Freitas & Gordon 2001; Kitagawa 1996 (systematic resampling); Kong, Liu & Wong 1994 (effective
+    sample size).
     """
     layout = model.layout
     nullable, last = jnp.array(layout.nullable), jnp.array(layout.sizes, jnp.int32) - 1
@@ -115,20 +116,27 @@ def follow(model: AbstractChain, key: Key, x: Shaped[Array, "columns ..."], know
         there = jnp.log1p(-jnp.exp(jnp.where(missing, log_probs, -jnp.inf).max(axis=1)))
         gain = jnp.where(known[column] == GIVEN, told, jnp.where(known[column] == PRESENT, there, 0.0))
         log_weights = seen.log_weights + gain
-        effective = jnp.exp(2.0 * logsumexp(log_weights) - logsumexp(2.0 * log_weights))
+        effective = _effective(log_weights)
         few = effective < 0.5 * count
         chosen = jnp.where(few, _systematic(share[0], log_weights), jnp.arange(count))
         total = seen.log_total + jnp.where(few, logsumexp(log_weights) - np.log(count), 0.0)
-        least = jnp.minimum(seen.effective, effective)
+        lost = seen.effective + jnp.where(few, 1.0 / effective - 1.0 / count, 0.0)
         states = seen.states.at[:, column].set(cell)
         memory = jax.tree.map(lambda each: each[chosen], model.see(memory, column, cell))
-        return Particles(states[chosen], jnp.where(few, 0.0, log_weights), total, least), memory
+        return Particles(states[chosen], jnp.where(few, 0.0, log_weights), total, lost), memory
 
     start = jnp.zeros((count, *x.shape), x.dtype)
-    first = Particles(start, jnp.zeros(count), jnp.zeros(()), jnp.asarray(float(count)))
+    # On the way the effective number's place holds by how much it is missed: variances of each part add up.
+    first = Particles(start, jnp.zeros(count), jnp.zeros(()), jnp.zeros(()))
     found, _ = jax.lax.fori_loop(0, len(layout.sizes), step, (first, model.begin(count)))
     total = found.log_total + logsumexp(found.log_weights) - np.log(count)
-    return found._replace(log_total=total)
+    return found._replace(log_total=total, effective=1.0 / (found.effective + 1.0 / _effective(found.log_weights)))
+
+
+def _effective(log_weights: Float[Array, " particles"]) -> Scalar:
+    """As many draws of equal weight would tell as much; none, where no particle has any weight."""
+    total = logsumexp(log_weights)
+    return jnp.where(total > -jnp.inf, jnp.exp(2.0 * total - logsumexp(2.0 * log_weights)), 0.0)
 
 
 def _systematic(share: Scalar, log_weights: Float[Array, " particles"]) -> Integer[Array, " particles"]:

@@ -39,7 +39,7 @@ def alike(real: Any, *others: Any) -> tuple[Dataset, ...]:
     """
     first = read(real, find=True)
     columns = tuple(_open(column) for column in first.schema.columns)
-    # Where numbers lie beside their grid, or beyond their ends, that is for the comparison to tell.
+    # Where numbers lie beside their grid, that is for the comparison to tell.
     loose = Schema(tuple(_anywhere(column) for column in columns))
     return tuple(_rounded(replace(read_as(each, loose), schema=Schema(columns))) for each in (first, *others))
 
@@ -91,7 +91,7 @@ def _open(column: AnyColumn) -> AnyColumn:
 
 
 def _anywhere(column: AnyColumn) -> AnyColumn:
-    return Real(name=column.name, nullable=True) if isinstance(column, Numbered | Continuous) else column
+    return Real(name=column.name, nullable=True) if isinstance(column, Numbered) else column
 
 
 def _rounded(data: Dataset) -> Dataset:

@@ -17,6 +17,7 @@ from landmass.data.schema import (
     Datetime,
     Grid,
     Integer,
+    Interval,
     Positive,
     Real,
     Tick,
@@ -42,10 +43,10 @@ POSITIVE_RANGE = 1_000.0
 RANGES = (0.0, 1.0), (-1.0, 1.0), (0.0, 100.0)
 CIRCLES = (0.0, 360.0), (-180.0, 180.0), (0.0, 2.0 * math.pi), (-math.pi, math.pi), (0.0, 24.0)
 
-# A range is found where so many values lie within this share of it at either end, and none beyond: if the values went
-# on there, these would all be on one side with a chance of one in a million. The first is no further from the end than
-# so many times what they are from each other.
-END_SHARE, END_ROWS, END_GAP = 1 / 20, 20, 10.0
+# A range is found where so large a share of the values, and so many, lie within this share of it at either end, and
+# none beyond. The first is no further from the end than so many times what they are from each other. On a circle there
+# are at either end no more than so many times as many as at the other.
+END_SHARE, LEAST_SHARE, END_ROWS, END_GAP, END_RATIO = 1 / 20, 1 / 100, 20, 10.0, 3.0
 
 ISO = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?")
 
@@ -134,6 +135,11 @@ def declare(name: str, cells: Cells, kind: Declared) -> Found:
         return Found(plain[kind](name=name, nullable=gaps), "declared", cells)
     if kind in ("bounded", "circular", "datetime", "grid"):
         found = find(name, cells)
+        if kind in ("bounded", "circular") and isinstance(found.column, Interval):
+            as_told: type[Interval] = Circular if kind == "circular" else Bounded
+            return Found(
+                as_told(**{each: getattr(found.column, each) for each in as_told.__struct_fields__}), "declared", cells
+            )
         if found.column.__struct_config__.tag != kind:
             ends = "; declare it in a schema, with its ends" if kind in ("bounded", "circular") else ""
             raise DataError(f"column {name!r} is declared {kind}, and looks {found.column.__struct_config__.tag}{ends}")
@@ -163,12 +169,9 @@ def _number(name: str, cells: Cells, gaps: bool) -> tuple[AnyColumn, str]:
     rest = values[~np.isin(values, atoms)]
     positive = len(rest) and values[0] >= 0.0 and 0.0 < rest[0] * POSITIVE_RANGE < rest[-1]
     told: dict[str, Any] = {"name": name, "nullable": gaps, "atoms": tuple(atoms.tolist())}
-    if filled := next((ends for ends in (*RANGES, *CIRCLES) if _fills(values, rest, *ends)), None):
-        kind = Circular if filled in CIRCLES else Bounded
-        told, how = (
-            {**told, "low": filled[0], "high": filled[1]},
-            "numbers from {:g} to {:g}, near both".format(*filled),
-        )
+    if ends := next((ends for ends in (*RANGES, *CIRCLES) if _fills(values, rest, *ends)), None):
+        kind = Circular if ends in CIRCLES and _joins(rest, *ends) and not set(ends) & set(atoms) else Bounded
+        told, how = {**told, "low": ends[0], "high": ends[1]}, "numbers from {:g} to {:g}, near both".format(*ends)
     else:
         kind, how = (Positive, "positive numbers") if positive else (Real, "numbers")
     why = f"{how}, {len(values):,} different ones"
@@ -180,14 +183,21 @@ def _number(name: str, cells: Cells, gaps: bool) -> tuple[AnyColumn, str]:
 
 def _fills(values: Float[np.ndarray, " values"], rest: Float[np.ndarray, " rest"], low: float, high: float) -> bool:
     """Whether all sorted values lie between two ends, and enough of the rest near both to say that these are ends."""
-    if values[0] < low or values[-1] > high:
+    many = max(END_ROWS, math.ceil(LEAST_SHARE * len(rest)))
+    if values[0] < low or values[-1] > high or len(rest) < many:
         return False
+    apart = np.sort([rest - low, high - rest], axis=1)
+    if (apart[:, many - 1] > END_SHARE * (high - low)).any():
+        return False
+    first, last = apart[:, 0], apart[:, END_ROWS - 1]
+    return bool((first <= END_GAP * (last - first) / (END_ROWS - 1)).all())
+
+
+def _joins(rest: Float[np.ndarray, " rest"], low: float, high: float) -> bool:
+    """Whether about as many values lie near one end as near the other."""
     near = END_SHARE * (high - low)
-    for apart in (rest - low, high - rest):
-        close = apart[apart <= near]
-        if len(close) < END_ROWS or close.min() > END_GAP * near / len(close):
-            return False
-    return True
+    fewer, more = sorted([(rest <= low + near).sum(), (rest >= high - near).sum()])
+    return bool(more <= END_RATIO * fewer)
 
 
 def _step(values: Float[np.ndarray, " values"], single: bool) -> float | None:

@@ -1,6 +1,7 @@
 """Estimators whose members tell column by column, each in an order of its own; particles answer what is asked."""
 
 import math
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from landmass.core.many import in_blocks, log_prob
 from landmass.core.particles import Particles, follow
 from landmass.core.states import GIVEN
 from landmass.data.dataset import AT_A_TIME
-from landmass.errors import DataError
+from landmass.errors import DataError, FewParticlesWarning
 from landmass.estimator.base import require
 from landmass.estimator.gradient import MOST_STEPS, REFIT_RATE, GradientEstimator
 from landmass.estimator.questions import AnsweringEstimator, Codes
@@ -32,8 +33,8 @@ from landmass.types import Key, LogDensities, Scalar
 # Particles of each member where many events are asked for of which the same is known, and for each event elsewhere.
 MANY, FEW = 4_096, 64
 
-# Those of each event are more where too few of them count; and of how many events at a time.
-OF_EACH = {FEW: 16, 512: 2, MANY: 1}
+# Of so many events at a time; where too few of theirs count, each has more.
+EVENTS, SOME = 16, 512
 
 # With fewer particles that count, answers are refused: of one thing that is given, and of each of several, for which
 # many particles are taken before.
@@ -50,8 +51,8 @@ class OrderedEstimator(LongEstimator, AnsweringEstimator, GradientEstimator, ABC
     Log-densities of rows are exact, and so are chances of words given all other columns. What else is asked of some
     columns given others is estimated by particles, of which the effective number is looked at wherever one thing is
     given: draws, and its density, are refused where it is too low. Where each row gives something else, as in `impute`,
-    there are 64 particles a member and row, and up to 4,096 where fewer than 16 count; if these are too few, it is
-    refused, too.
+    there are 64 particles a member and row, and up to 4,096 where fewer than 16 count; where these are too few, draws
+    are refused, and log-densities warned of.
 
     Args:
         hidden: units of each hidden layer.
@@ -134,48 +135,57 @@ class OrderedEstimator(LongEstimator, AnsweringEstimator, GradientEstimator, ABC
     def log_marginals(self, codes: Codes, known: Codes) -> LogDensities:
         whole = (known == GIVEN).all(1)
         if len(codes) == 1 and not whole.any():
-            found, effective = self._of_one(codes[0], known[0])
-            _check_effective(effective, LEAST_EFFECTIVE, MANY * self.members)
-            return np.array([found])
-        seeds = np.random.RandomState(self._seed()).randint(0, 2**31 - 1, len(codes))
+            return np.array([self.evidence(codes, known)[0]])
         found = np.zeros(len(codes))
         if not whole.all():
-            found[:] = self._of_each(_log_totals, codes, known, seeds)
+            seeds = np.random.RandomState(self._particle_seed).randint(0, 2**31 - 1, len(codes))
+            found[:], rare = self._of_each(_log_totals, codes, known, seeds)
+            if len(rare):
+                warnings.warn(f"{_rare(rare)}; their log-densities are rough", FewParticlesWarning, stacklevel=3)
         found[whole] = log_prob(self.model_, codes[whole])
         return found
 
-    def effective_sample_size(self, codes: Codes, known: Codes) -> float | None:
-        exact = (known == GIVEN).all() or (known != GIVEN).all()
-        return None if exact else self._of_one(codes[0], known[0])[1]
-
-    def _of_one(
-        self, x: Shaped[np.ndarray, "columns ..."], known: Integer[np.ndarray, " columns"]
-    ) -> tuple[float, float]:
-        """What many particles tell of what is known: its log-probability, and how many of them count."""
-        clouds = _clouds(self.model_, jax.random.key(self._seed()), on_device(x), on_device(known), MANY)
+    def evidence(self, codes: Codes, known: Codes) -> tuple[float, float | None]:
+        if (known == GIVEN).all():
+            return float(self.log_marginals(codes, known)[0]), None
+        key = jax.random.key(self._particle_seed)
+        clouds = _clouds(self.model_, key, on_device(codes[0]), on_device(known[0]), MANY)
         log_totals = np.asarray(clouds.log_total, np.float64)
-        return float(np.logaddexp.reduce(log_totals)), float(
-            _together(_shares(log_totals), np.asarray(clouds.effective))
-        )
+        effective = float(_together(_shares(log_totals), np.asarray(clouds.effective)))
+        _check_effective(effective, clouds.log_weights.size)
+        return float(np.logaddexp.reduce(log_totals)), effective
 
-    def _of_each(self, ask: Mapping[int, Callable], codes: Codes, known: Codes, seeds: np.ndarray) -> np.ndarray:
-        """What few particles tell of each event that is not wholly given, and more where too few of those count."""
-        left, found, effective = np.flatnonzero((known != GIVEN).any(1)), np.empty(0), np.empty(0)
-        for particles, at_once in OF_EACH.items():
-            rows = (each[left] for each in (codes, known, seeds))
-            told, effective = in_blocks(ask[particles], self.model_, *rows, at_once=at_once)
-            found = np.zeros((len(codes), *told.shape[1:]), told.dtype) if particles == FEW else found
-            found[left] = told
-            again = effective < LEAST_OF_EACH
-            if not again.any():
-                return found
-            left, effective = left[again], effective[again]
-        row = f" (row {left[effective.argmin()]:,} of those asked about, counted from 0)"
-        _check_effective(float(effective.min()), LEAST_OF_EACH, MANY * self.members, row)
-        return found
+    @property
+    def _particle_seed(self) -> int:
+        """Always the same, so that what is asked twice is answered alike."""
+        return int(self.random_state) if isinstance(self.random_state, int | np.integer) else 0
+
+    def _of_each(
+        self, ask: Mapping[int, Callable], codes: Codes, known: Codes, seeds: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """What few particles tell of each event that is not wholly given, and more where too few of those count.
+
+        Returns:
+            That, and the places of events of which too few of the most particles count.
+        """
+        left = np.flatnonzero((known != GIVEN).any(1))
+        found, effective = in_blocks(ask[FEW], self.model_, codes[left], known[left], seeds[left], at_once=EVENTS)
+        whole = np.zeros((len(codes), *found.shape[1:]), found.dtype)
+        whole[left] = found
+        for particles in (SOME, MANY):
+            left = left[effective < LEAST_OF_EACH]
+            # Few at a time, as there are few: blocks are filled up.
+            at_once, effective = EVENTS * FEW // particles or 1, np.empty(len(left))
+            for start in range(0, len(left), at_once):
+                places = left[start : start + at_once]
+                rows = (each[places] for each in (codes, known, seeds))
+                whole[places], effective[start : start + at_once] = in_blocks(
+                    ask[particles], self.model_, *rows, at_once=at_once
+                )
+        return whole, left[effective < LEAST_OF_EACH]
 
     def completed(self, codes: Codes, known: Codes, rng: np.random.RandomState) -> Codes:
-        if len(codes) > 1 and (known == known[0]).all() and (codes == codes[0])[:, known[0] == GIVEN].all():
+        if (known == known[0]).all() and (codes == codes[0])[:, known[0] == GIVEN].all():
             return self._alike(codes[0], known[0], len(codes), rng)
         return self.completions(codes, known, 1, rng)[0]
 
@@ -184,7 +194,9 @@ class OrderedEstimator(LongEstimator, AnsweringEstimator, GradientEstimator, ABC
         seeds, whole = rng.randint(0, 2**31 - 1, (len(codes), n_draws)), (known == GIVEN).all(1)
         if whole.all():
             return [codes] * n_draws
-        drawn = self._of_each(_completions, codes, known, seeds)
+        drawn, rare = self._of_each(_completions, codes, known, seeds)
+        if len(rare):
+            raise DataError(f"{_rare(rare)}; ask a family that answers exactly (latent_class), or leave them out")
         drawn[whole] = codes[whole, None]
         return list(drawn.swapaxes(0, 1))
 
@@ -202,7 +214,7 @@ class OrderedEstimator(LongEstimator, AnsweringEstimator, GradientEstimator, ABC
         within = _shares(clouds.log_weights.astype(np.float64))
         of_clouds = _shares(clouds.log_total.astype(np.float64))
         weights = (of_clouds[:, None] * within).ravel()
-        _check_effective(_together(of_clouds, clouds.effective), LEAST_EFFECTIVE, weights.size)
+        _check_effective(float(_together(of_clouds, clouds.effective)), weights.size)
         # Systematic, so that no particle is drawn more often than its weight asks for, to one.
         chosen = np.searchsorted(np.cumsum(weights), (np.arange(n) + rng.random_sample()) / n * weights.sum())
         return clouds.states.reshape(-1, *x.shape)[rng.permutation(np.minimum(chosen, weights.size - 1))]
@@ -225,18 +237,27 @@ class OrderedEstimator(LongEstimator, AnsweringEstimator, GradientEstimator, ABC
         require(self, "dropout", 0.0 <= self.dropout < 1.0, "from 0 to below 1")
 
 
-def _check_effective(effective: float, least: float, particles: int, where: str = "") -> None:
+def _check_effective(effective: float, particles: int) -> None:
     """Refuse what too few particles tell."""
-    if effective < least:
+    if not effective >= LEAST_EFFECTIVE:
         raise DataError(
-            f"what is given{where} is too rare for this network: of {particles:,} particles {effective:.0f} are left "
-            "that count; ask a family that answers exactly (latent_class), or give less"
+            f"what is given is too rare for this network: of {particles:,} particles {effective:.0f} are left that "
+            "count; ask a family that answers exactly (latent_class), or give less"
         )
 
 
-def _together(shares: Shaped[Any, " clouds"], effective: Shaped[Any, " clouds"]) -> Any:
-    """The effective number of particles of several clouds, of which each has a share."""
-    return 1.0 / (shares**2 / effective).sum()
+def _rare(places: Integer[np.ndarray, " rare"]) -> str:
+    """Which events are too rare."""
+    return (
+        f"what {len(places):,} of the rows asked about hold, row {places[0]:,} the first of them (counted from 0), is "
+        f"too rare for this network: of {MANY:,} particles a member fewer than {LEAST_OF_EACH} count"
+    )
+
+
+def _together(shares: Shaped[Any, " clouds"], effective: Shaped[Any, " clouds"]) -> Scalar:
+    """The effective number of particles of several clouds, of which each has a share; none where no cloud has."""
+    lost = jnp.where(shares > 0.0, shares**2 / effective, 0.0).sum()
+    return jnp.where(lost > 0.0, 1.0 / lost, 0.0)
 
 
 def _shares(logs: Float[np.ndarray, "*members shares"]) -> Float[np.ndarray, "*members shares"]:
@@ -275,7 +296,9 @@ def _of_many(one: Callable, count: int, model: Mixture, *events: Array) -> Any:
     return jax.vmap(lambda *event: one(model, *event, count))(*events)
 
 
-_log_totals, _completions = ({n: partial(_of_many, one, n) for n in OF_EACH} for one in (_log_total, _completion))
+_log_totals, _completions = (
+    {n: partial(_of_many, one, n) for n in (FEW, SOME, MANY)} for one in (_log_total, _completion)
+)
 
 
 def _minus_log_likelihood(model: Any, batch: Batch, key: Key) -> tuple[Scalar, Any]:

@@ -1,5 +1,6 @@
 """Questions: what a density can be asked of which any columns can be summed out or given."""
 
+import warnings
 from abc import ABC
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from landmass.core.states import FREE, GIVEN, PRESENT, AbstractStates
 from landmass.data.dataset import Dataset
 from landmass.data.mixed import given_values
 from landmass.data.schema import Boolean, Category, Schema, nullable
-from landmass.errors import DataError, SettingError
+from landmass.errors import DataError, FewParticlesWarning, SettingError
 from landmass.estimator.cells import Cells, cells_of_states
 from landmass.estimator.states import StatesEstimator
 from landmass.types import HostEvents, LogDensities
@@ -106,7 +107,10 @@ class AnsweringEstimator(StatesEstimator, ABC):
         each = []
         for level in np.arange(column.high + 1.0):
             codes[:, place], inside = self.space_.cell(place, np.full(len(codes), level))
-            each.append(self.log_marginals(codes, known) + inside)
+            # A level of which few particles tell is as unlikely as they say.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FewParticlesWarning)
+                each.append(self.log_marginals(codes, known) + inside)
         scores = np.column_stack(each)
         chances = np.exp(scores - scores.max(1, keepdims=True))
         return chances / chances.sum(1, keepdims=True)
@@ -173,14 +177,17 @@ class AnsweringEstimator(StatesEstimator, ABC):
         """
         return in_blocks(_log_marginals, self.model_, codes, known).astype(np.float64)
 
-    def effective_sample_size(self, codes: Codes, known: Codes) -> float | None:
-        """As many independent draws would tell as much as this model does of what is known; None where it is exact.
+    def evidence(self, codes: Codes, known: Codes) -> tuple[float, float | None]:
+        """The log-probability of what is known of one event, and as many independent draws would tell it as well.
 
         Args:
-            codes: states of one event, in the model's space.
+            codes: states of the event, in the model's space.
             known: what is known of it, as in `landmass.core.states`.
+
+        Returns:
+            Both; None for the latter where the former is exact.
         """
-        return None
+        return float(self.log_marginals(codes, known)[0]), None
 
     def completed(self, codes: Codes, known: Codes, rng: np.random.RandomState) -> Codes:
         """States of events with those that are not given drawn given what is known.
@@ -286,17 +293,17 @@ class Part:
     @property
     def log_given(self) -> float:
         """Log-density of what is given, in nats, in the columns' units: of counted columns its log-probability."""
-        return self._log_states + self._inside
+        return self._evidence[0] + self._inside
 
-    @cached_property
+    @property
     def effective_sample_size(self) -> float | None:
-        """As many independent draws would tell as much of what is given; None where answers are exact."""
-        return self.estimator.effective_sample_size(self._codes, self._known)
+        """As many independent draws would tell `log_given` as well; None where it is exact, or nothing is given."""
+        return self._evidence[1]
 
     @cached_property
-    def _log_states(self) -> float:
-        """What the model says of that."""
-        return float(self.estimator.log_marginals(self._codes, self._known)[0]) if self._given else 0.0
+    def _evidence(self) -> tuple[float, float | None]:
+        """What the model says of the states of what is given."""
+        return self.estimator.evidence(self._codes, self._known) if self._given else (0.0, None)
 
     def score_samples(self, X: Any) -> LogDensities:
         """Log-density of each event's columns, in nats, in their units; -inf where it is zero.
@@ -313,7 +320,7 @@ class Part:
             codes[:, place], within = estimator.space_.cell(place, values)
             known[:, place] = GIVEN
             inside += within
-        return estimator.log_marginals(codes, known) - self._log_states + inside
+        return estimator.log_marginals(codes, known) - self._evidence[0] + inside
 
     def score(self, X: Any) -> float:
         """Mean log-density of events' columns, in nats."""
