@@ -84,7 +84,9 @@ def main() -> None:
     learned, again = those(data.X, GIVEN), those(TRUTH.sample(FILTERED, np.random.default_rng(2)), GIVEN)
     expected = TRUTH.log_marginal(numbers(GIVEN), GIVEN)[0]
     print(f"given {GIVEN}: {len(true):,} of {FILTERED:,} true rows, {len(learned):,} of {len(data):,} learned from")
-    print(f"{'':<16}{'first':>8}{'again':>8}{'rejection':>11}  largest, mean distance   log-probability of it   effective sample size")
+    print(
+        f"{'':<16}{'first':>8}{'again':>8}{'rejection':>11}  largest, mean distance   log-probability of it   effective sample size"
+    )
     print(f"{'true rows':<43}  {distances(again[:DRAWS], true, GIVEN):<23}{expected:8.3f}")
     print(f"{'rows learned from':<43}  {distances(learned, true, GIVEN)}")
     for family in chosen.families.split(","):
