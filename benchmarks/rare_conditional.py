@@ -10,8 +10,8 @@ from.
 
 A million true rows are filtered for the combination. For each other column, empty cells included, the distance between
 the distribution functions of draws and filtered rows is measured (Kolmogorov and Smirnov): told are the largest and the
-mean over the columns, beside those of as many true rows, and the log-probability of what is given. Of families that answer by particles the effective
-sample size is told; the others are exact.
+mean over the columns, beside those of as many true rows, and the log-probability of what is given. Of families that
+answer by particles the effective sample size is told; the others are exact.
 """
 
 import argparse
@@ -84,9 +84,8 @@ def main() -> None:
     learned, again = those(data.X, GIVEN), those(TRUTH.sample(FILTERED, np.random.default_rng(2)), GIVEN)
     expected = TRUTH.log_marginal(numbers(GIVEN), GIVEN)[0]
     print(f"given {GIVEN}: {len(true):,} of {FILTERED:,} true rows, {len(learned):,} of {len(data):,} learned from")
-    print(
-        f"{'':<16}{'first':>8}{'again':>8}{'rejection':>11}  largest, mean distance   log-probability of it   effective sample size"
-    )
+    heads = "largest, mean distance   log-probability of it   effective sample size"
+    print(f"{'':<16}{'first':>8}{'again':>8}{'rejection':>11}  {heads}")
     print(f"{'true rows':<43}  {distances(again[:DRAWS], true, GIVEN):<23}{expected:8.3f}")
     print(f"{'rows learned from':<43}  {distances(learned, true, GIVEN)}")
     for family in chosen.families.split(","):
