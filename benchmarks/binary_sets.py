@@ -5,7 +5,8 @@
 The data are NPZ files `debd_binary/NAME.npz` in that folder: `train`, `valid` and `test` as packed bits, and `n_vars`.
 All learn from `train`, choose on `valid`, and are told by their mean log-likelihood of `test`, in nats a row; seconds
 count compilation. The peer is a masked auto-encoder of 500 hidden units with dropout 0.3, one order, Adam, stopped
-where validation was best; with one thread and with two.
+where validation was best; with one thread and with two. Ours are as they come; "8·128" has eight members of 128 units
+instead of four of 256. Of 16 columns, our probabilities of all 65,536 rows are added up, too.
 """
 
 import argparse
@@ -26,7 +27,11 @@ FAMILIES = {
     "Independent": landmass.Independent(random_state=0),
     "LatentClass": landmass.LatentClass(random_state=0),
     "Autoregressive": landmass.Autoregressive(random_state=0),
+    "Autoregressive, 8·128": landmass.Autoregressive(members=8, hidden=128, random_state=0),
 }
+
+# Of so many columns, chances of all rows are added up, too.
+FEW = 16
 
 
 def read(name: str) -> dict[str, np.ndarray]:
@@ -100,7 +105,13 @@ def of_landmass(model: Any, parts: dict[str, np.ndarray]) -> float:
     """Mean log-likelihood of the test part under one of our families."""
     schema = Schema(tuple(Boolean(name=f"x{i + 1}") for i in range(parts["train"].shape[1])))
     train, valid, test = (landmass.read(parts[part], schema=schema) for part in ("train", "valid", "test"))
-    return float(model.fresh().fit_parts(train, valid).score(test))
+    fitted = model.fresh().fit_parts(train, valid)
+    nats = float(fitted.score(test))
+    if len(schema.columns) <= FEW:
+        every = np.indices((2,) * len(schema.columns)).reshape(len(schema.columns), -1).T
+        total = np.exp(fitted.score_samples(landmass.read(every, schema=schema))).sum()
+        print(f"{type(model).__name__}: probabilities of all {len(every):,} rows sum to {total:.7f}", flush=True)
+    return nats
 
 
 def main() -> None:
@@ -117,9 +128,9 @@ def main() -> None:
             try:
                 nats, seconds = timed(call)
             except ImportError as missing:
-                print(f"{name}  {method:<20} left out: {missing}")
+                print(f"{name}  {method:<22} left out: {missing}")
                 continue
-            print(f"{name}  {method:<20} {nats:10.4f} nats a row  {seconds:6.1f} s", flush=True)
+            print(f"{name}  {method:<22} {nats:10.4f} nats a row  {seconds:6.1f} s", flush=True)
 
 
 if __name__ == "__main__":
