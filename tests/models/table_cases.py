@@ -82,8 +82,8 @@ def every(schema=COUNTED):
 def line(breaks, low, high, parts=1):
     """Places on a line and their weights, by Gauss-Legendre in parts between breaks, and far into both tails."""
     span = breaks.max() - breaks.min() + 1.0
-    ends = [low, breaks.min() - span * np.geomspace(1e5, 1e-3, 90)][not math.isfinite(low)]
-    tops = [high, breaks.max() + span * np.geomspace(1e-3, 1e5, 90)][not math.isfinite(high)]
+    ends = [low, breaks.min() - span * np.geomspace(1e5, 1e-3, 45)][not math.isfinite(low)]
+    tops = [high, breaks.max() + span * np.geomspace(1e-3, 1e5, 45)][not math.isfinite(high)]
     inner = [np.linspace(*pair, parts + 1) for pair in itertools.pairwise(np.sort(breaks))]
     ends = np.unique(np.concatenate([np.atleast_1d(ends), breaks, *inner, np.atleast_1d(tops)]))
     node, weight = np.polynomial.legendre.leggauss(8)
