@@ -121,6 +121,14 @@ def test_ranges_that_are_filled_to_their_ends_are_found(values, column):
     assert kinds(x=values) == (column,)
 
 
+def test_times_written_as_words_are_taken_as_declared():
+    table = pd.DataFrame({"when": [f"2024-02-{1 + i % 28:02}" for i in range(40)]})
+    when = Datetime(name="when", tick="day", nullable=True)
+    data = landmass.read(table, columns={"when": when})
+    assert data.schema.columns == (when,)
+    assert data.X[0, 0] == np.datetime64("2024-02-01").astype(int)
+
+
 def test_range_is_declared_by_name_where_it_is_found():
     values = RNG.random(MANY)
     table = pd.DataFrame({"x": values, "y": RNG.normal(size=MANY)})

@@ -70,6 +70,17 @@ def test_probabilities_of_unbounded_counts_sum_to_one(fitted_table, family):
         assert np.exp(part.score_samples(rows)).sum() == pytest.approx(np.exp(chance[0]), abs=1e-5)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["autoregressive", "mixed_spline_flow", "stack"])
+def test_probabilities_of_twenty_million_rows_of_unbounded_counts_sum_to_one(fitted_table, family):
+    model, total = fitted_table(family, "unbounded"), 0.0
+    day, late = np.append(np.arange(17_000.0, 26_000.0), np.nan), [0.0, 1.0]
+    for visits in np.arange(-400.0, 700.0).reshape(-1, 20):
+        X = np.stack(np.meshgrid(visits, day, late, indexing="ij"), -1).reshape(-1, 3)
+        total += np.exp(model.score_samples(Dataset(X, UNBOUNDED, incomplete=True))).sum()
+    assert total == pytest.approx(1.0, abs=1e-5)
+
+
 def test_draws_come_as_often_as_they_are_likely(fitted_table, family):
     model, rows = fitted_table(family, "counted"), every()
     drawn = model._draw(20_000, np.random.RandomState(0))

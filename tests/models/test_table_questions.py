@@ -4,6 +4,7 @@ import copy
 import math
 
 import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +12,8 @@ from scipy import stats
 
 import landmass
 from landmass import DataError, Dataset, Schema, SettingError
-from landmass.core.states import PRESENT
+from landmass.core import particles
+from landmass.core.states import FREE, PRESENT
 from landmass.errors import FewParticlesWarning
 from landmass.estimator import ordered
 from tests.models.table_cases import COUNTED, FALSE_ALARM, MAKERS, MEASURED, chi_square, counted, every, measured
@@ -43,7 +45,7 @@ def test_summed_out_cells_are_the_sum_over_all_that_they_may_hold(fitted_table, 
 
 @pytest.mark.parametrize("answering", [*ANSWERING, *BY_PARTICLES])
 def test_chain_rule_holds(fitted_table, answering):
-    """Of particles, too: both sides hold the same estimate, and a thing that is given is as likely as its marginal."""
+    """Of particles, too: what is given is estimated, and both sides hold the same estimate of it."""
     model, held_out = fitted_table(answering, "measured"), measured(40 if answering in ANSWERING else 3, seed=2)
     whole = model.score_samples(held_out)
     for place, name in enumerate(MEASURED.names):
@@ -52,9 +54,12 @@ def test_chain_rule_holds(fitted_table, answering):
         own = Schema((MEASURED.columns[place],))
         marginal = model.marginal([name])
         for row, together in zip(held_out.X, whole, strict=True):
-            alone = marginal.score_samples(Dataset(row[None, [place]], own, incomplete=True))[0]
             held = None if np.isnan(row[place]) else [row[place], ["a", "b"][int(row[1])], row[place]][place]
-            after = model.conditional({name: held}).score_samples(Dataset(row[None, others], rest, incomplete=True))
+            part = model.conditional({name: held})
+            after = part.score_samples(Dataset(row[None, others], rest, incomplete=True))
+            alone = part.log_given
+            if answering in ANSWERING:
+                alone = marginal.score_samples(Dataset(row[None, [place]], own, incomplete=True))[0]
             assert alone + after[0] == pytest.approx(together, abs=1e-5)
 
 
@@ -170,21 +175,26 @@ def test_rows_of_which_few_particles_count_get_many_or_are_refused(fitted_table,
         model.marginal(["city", "rooms"]).score_samples(rows)
 
 
-def test_what_no_particle_fits_has_no_effective_particles(fitted_table):
-    """Not even where one of two members does; a column that is surely empty cannot be known to be there."""
-    model = fitted_table("autoregressive", "counted")
-    place = COUNTED.names.index("price")
-    layout = model.space_.layout
+def test_what_is_surely_empty_is_as_unlikely_to_be_there_as_it_is_told(fitted_table):
+    """Far below what single precision tells from none: a chance of e^-100 about."""
+    model = copy.copy(fitted_table("autoregressive", "counted"))
+    layout, place = model.space_.layout, COUNTED.names.index("price")
     missing = layout.starts[place] + layout.sizes[place] - 1
-    for members in ([0], [0, 1]):
-        sure = copy.copy(model)
-        start = model.model_.components.start.at[np.array(members), missing].add(100.0)
-        sure.model_ = eqx.tree_at(lambda each: each.components.start, model.model_, start)
-        known = np.full((1, 4), PRESENT, np.int32)
-        x, seed = model.space_.cells(counted(1).X)[0], np.array([[3]])
-        _, effective = ordered.in_blocks(ordered._completions[64], sure.model_, x, known, seed, at_once=16)
-        assert np.isfinite(effective).all()
-        assert (effective[0] == 0.0) == (len(members) == 2)
+    start = model.model_.components.start.at[:, missing].add(100.0)
+    model.model_ = eqx.tree_at(lambda each: each.components.start, model.model_, start)
+    known = np.array([[PRESENT if i == place else FREE for i in range(4)]], np.int32)
+    log_total, effective = model.evidence(model.space_.cells(counted(1).X)[0], known)
+    assert -110.0 < log_total < -90.0
+    assert effective > 100.0
+
+
+def test_particles_without_weight_count_for_nothing():
+    nothing = np.full(4, -np.inf, np.float32)
+    assert particles._effective(jnp.asarray(nothing)) == 0.0
+    assert particles._effective(jnp.zeros(4)) == pytest.approx(4.0)
+    clouds = np.array([5.0, 0.0], np.float32)
+    for shares, expected in (([1.0, 0.0], 5.0), ([0.5, 0.5], 0.0), ([np.nan, np.nan], 0.0)):
+        assert ordered._together(np.array(shares, np.float32), clouds) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("family", BY_PARTICLES)

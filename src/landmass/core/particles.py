@@ -113,7 +113,7 @@ def follow(model: AbstractChain, key: Key, x: Shaped[Array, "columns ..."], know
         # Of what is given counts how likely it was; of what is known to be there, that it is not missing.
         told = jnp.take_along_axis(log_probs, model.state_of(cell)[:, None], axis=1)[:, 0]
         told = told + model.log_inside(inside, column, cell)
-        there = jnp.log1p(-jnp.exp(jnp.where(missing, log_probs, -jnp.inf).max(axis=1)))
+        there = logsumexp(allowed, axis=1)
         gain = jnp.where(known[column] == GIVEN, told, jnp.where(known[column] == PRESENT, there, 0.0))
         log_weights = seen.log_weights + gain
         effective = _effective(log_weights)

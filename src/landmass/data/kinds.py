@@ -115,11 +115,13 @@ def declare(name: str, cells: Cells, kind: Declared) -> Found:
         SettingError: there is no such kind.
     """
     if not isinstance(kind, str):
-        return Found(kind, "declared", cells)
+        times = _times(cells) if isinstance(kind, Datetime) and cells.holds == "words" else None
+        return Found(kind, "declared", times or cells)
     known, gaps = cells.known, bool(cells.empty.any())
     if kind in ("real", "positive", "integer") and cells.holds in ("words", "times"):
         first = known[0] if len(known) else None
-        raise DataError(f"column {name!r} is declared {kind}, and holds {cells.holds}: {first!r}; declare it category")
+        fit = "category" if cells.holds == "words" else "datetime"
+        raise DataError(f"column {name!r} is declared {kind}, and holds {cells.holds}: {first!r}; declare it {fit}")
     if kind == "integer":
         broken = np.flatnonzero(cells.values != np.rint(cells.values)) if not gaps else np.flatnonzero(known % 1.0)
         if broken.size:

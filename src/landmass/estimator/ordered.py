@@ -134,8 +134,6 @@ class OrderedEstimator(LongEstimator, AnsweringEstimator, GradientEstimator, ABC
 
     def log_marginals(self, codes: Codes, known: Codes) -> LogDensities:
         whole = (known == GIVEN).all(1)
-        if len(codes) == 1 and not whole.any():
-            return np.array([self.evidence(codes, known)[0]])
         found = np.zeros(len(codes))
         if not whole.all():
             seeds = np.random.RandomState(self._particle_seed).randint(0, 2**31 - 1, len(codes))
@@ -214,7 +212,7 @@ class OrderedEstimator(LongEstimator, AnsweringEstimator, GradientEstimator, ABC
         within = _shares(clouds.log_weights.astype(np.float64))
         of_clouds = _shares(clouds.log_total.astype(np.float64))
         weights = (of_clouds[:, None] * within).ravel()
-        _check_effective(float(_together(of_clouds, clouds.effective)), weights.size)
+        _check_effective(float(_together(of_clouds, clouds.effective)) / len(seeds), weights.size // len(seeds))
         # Systematic, so that no particle is drawn more often than its weight asks for, to one.
         chosen = np.searchsorted(np.cumsum(weights), (np.arange(n) + rng.random_sample()) / n * weights.sum())
         return clouds.states.reshape(-1, *x.shape)[rng.permutation(np.minimum(chosen, weights.size - 1))]
@@ -256,6 +254,7 @@ def _rare(places: Integer[np.ndarray, " rare"]) -> str:
 
 def _together(shares: Shaped[Any, " clouds"], effective: Shaped[Any, " clouds"]) -> Scalar:
     """The effective number of particles of several clouds, of which each has a share; none where no cloud has."""
+    shares, effective = jnp.asarray(shares), jnp.asarray(effective)
     lost = jnp.where(shares > 0.0, shares**2 / effective, 0.0).sum()
     return jnp.where(lost > 0.0, 1.0 / lost, 0.0)
 

@@ -1,6 +1,5 @@
 """Questions: what a density can be asked of which any columns can be summed out or given."""
 
-import warnings
 from abc import ABC
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from landmass.core.states import FREE, GIVEN, PRESENT, AbstractStates
 from landmass.data.dataset import Dataset
 from landmass.data.mixed import given_values
 from landmass.data.schema import Boolean, Category, Schema, nullable
-from landmass.errors import DataError, FewParticlesWarning, SettingError
+from landmass.errors import DataError, SettingError
 from landmass.estimator.cells import Cells, cells_of_states
 from landmass.estimator.states import StatesEstimator
 from landmass.types import HostEvents, LogDensities
@@ -107,10 +106,7 @@ class AnsweringEstimator(StatesEstimator, ABC):
         each = []
         for level in np.arange(column.high + 1.0):
             codes[:, place], inside = self.space_.cell(place, np.full(len(codes), level))
-            # A level of which few particles tell is as unlikely as they say.
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", FewParticlesWarning)
-                each.append(self.log_marginals(codes, known) + inside)
+            each.append(self.log_marginals(codes, known) + inside)
         scores = np.column_stack(each)
         chances = np.exp(scores - scores.max(1, keepdims=True))
         return chances / chances.sum(1, keepdims=True)
