@@ -77,7 +77,7 @@ def check_all_checkpoints(run: Path) -> None:
         assert json.loads(head.read_text()).keys() == set(Head.__struct_fields__)
 
 
-@pytest.mark.parametrize("kills", [12, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [20, pytest.param(300, marks=pytest.mark.slow)])
 def test_killed_fits_go_on_and_lose_nothing(begin, tmp_path, table_text, kills):
     (tmp_path / "table.csv").write_text(table_text)
     fit = ["fit", str(tmp_path / "table.csv"), *WORDS, "--out"]

@@ -117,8 +117,8 @@ def test_particles_agree_with_enumeration(fitted_table, family, given):
 
 # All that a column may hold, or as much of it as is likely.
 HELD = {
-    "counted": {"city": [0.0, 1.0, 2.0, np.nan], "price": [*np.arange(5) / 4.0, np.nan]},
-    "unbounded": {"day": [*np.arange(17_000.0, 26_000.0), np.nan]},
+    "counted": {"member": [0.0, 1.0], "city": [0.0, 1.0, 2.0, np.nan], "price": [*np.arange(5) / 4.0, np.nan]},
+    "unbounded": {"visits": np.arange(-400.0, 700.0), "day": [*np.arange(17_000.0, 26_000.0), np.nan]},
 }
 
 
@@ -126,7 +126,7 @@ HELD = {
 @pytest.mark.parametrize(("name", "column"), [(name, column) for name in HELD for column in HELD[name]])
 def test_a_column_that_particles_sum_out_is_the_sum_over_what_it_may_hold(fitted_table, family, name, column):
     """Its absence among it; within four standard errors of the mean over twenty seeds of particles."""
-    model, rows = fitted_table(family, name), MAKERS[name](4, seed=4)
+    model, rows = fitted_table(family, name), MAKERS[name](8, seed=4)
     place = rows.schema.names.index(column)
     others = [i for i in range(len(rows.schema.columns)) if i != place]
     sums = []

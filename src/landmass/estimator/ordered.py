@@ -136,7 +136,7 @@ class OrderedEstimator(LongEstimator, AnsweringEstimator, GradientEstimator, ABC
         whole = (known == GIVEN).all(1)
         found = np.zeros(len(codes))
         if not whole.all():
-            seeds = np.random.RandomState(self._particle_seed).randint(0, 2**31 - 1, len(codes))
+            seeds = np.random.default_rng(self._particle_seed).integers(2**31 - 1, size=len(codes))
             found[:], rare = self._of_each(_log_totals, codes, known, seeds)
             if len(rare):
                 warnings.warn(f"{_rare(rare)}; their log-densities are rough", FewParticlesWarning, stacklevel=3)
