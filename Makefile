@@ -16,9 +16,11 @@ help: ## list these targets
 hello: $(VENV)/run.stamp ## install landmass into .venv and solve the land puzzle
 	@$(BIN)/landmass hello
 
-# Two processes, each a file at a time, so that a file's fitted models are made once; in order of their names, because
+# Two processes, each with a core to itself and a file at a time, so that a file's fitted models are made once; in order of their names, because
 # xdist would leave long files of few tests to the end, where one process waits for the other.
 TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+test test-slow: export OMP_NUM_THREADS := 1
 
 # The suite compiles more than it computes, and most programs run once. `make test-slow` compiles as users do.
 test: export XLA_FLAGS := --xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes=true \

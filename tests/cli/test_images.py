@@ -81,7 +81,7 @@ def test_scores_are_told_in_bits_too(run: Path, call: Call, tmp_path: Path):
 
 
 def test_pictures_without_labels_are_events(call: Call, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("landmass.cli.fit.OF_IMAGES", {"independent": "Independent", "stack": "Stack"})
+    monkeypatch.setattr("landmass.ladder.rungs.OF_IMAGES", {"independent": "Independent", "stack": "Stack"})
     np.save("images.npy", np.random.default_rng(0).integers(0, 4, (40, 5, 5), np.uint8))
     answer = call("fit", "images.npy", "--no-report")
     assert answer.code == 0

@@ -127,13 +127,13 @@ def test_table_with_a_number_to_predict(call: Call):
 
 @pytest.mark.parametrize(
     ("settings", "rungs"),
-    [((), ["linear", "mlp"]), (("architecture=resnet",), ["linear", "resnet"]), (("architecture=linear",), ["linear"])],
+    [((), ["linear", "mlp"]), (("architecture=mlp",), ["linear", "mlp"]), (("architecture=linear",), ["linear"])],
     ids=["usual", "named", "linear"],
 )
 def test_settings_are_those_of_all_usual_predictors(call: Call, settings: tuple[str, ...], rungs: list[str]):
     Path("prices.csv").write_text(TABLE)
     given = [word for each in (*settings, "depth=1", "max_steps=3") for word in ("--set", f"neural_regressor.{each}")]
-    if "architecture=resnet" in settings:
+    if "architecture=mlp" in settings:
         pictures()
         source = ("pictures", "--target", "lens")
     else:

@@ -17,6 +17,7 @@ from landmass.core.capabilities import (
 )
 from landmass.core.distributions import (
     Blend,
+    ByteFrequencies,
     Categorical,
     Columnwise,
     IndependentNormal,
@@ -184,6 +185,22 @@ def test_categorical_samples_have_its_frequencies():
     counts = np.bincount(draw(model, jax.random.split(jax.random.key(2), N)), minlength=3)
     assert stats.chisquare(counts, N * PROBABILITIES).pvalue > FALSE_ALARM
     assert stats.chisquare(counts, N * np.array([0.47, 0.23, 0.3])).pvalue < FALSE_ALARM
+
+
+@pytest.mark.parametrize("levels", [2, 256])
+def test_bytes_are_drawn_as_often_as_their_table_says(levels):
+    """What has no probability is never drawn, at either end."""
+    chances = np.random.default_rng(0).dirichlet(np.full(levels, 0.3), size=(2, 3))
+    chances[0, :, : levels // 3] = chances[1, :, -(levels // 2) :] = 0.0
+    chances /= chances.sum(-1, keepdims=True)
+    drawn = np.asarray(draw(ByteFrequencies(jnp.log(f32(chances))), jax.random.split(jax.random.key(3), N)))
+    values = np.arange(levels) * (255 // (levels - 1))
+    counts = (drawn[..., None] == values).sum(0)
+    assert not counts[chances == 0.0].any()
+    expected = N * chances
+    often = expected > 5.0
+    surprise = ((counts - expected)[often] ** 2 / expected[often]).sum()
+    assert surprise < stats.chi2.isf(FALSE_ALARM, often.sum())
 
 
 def test_impossible_event_of_a_mixture_has_density_zero_and_a_gradient():

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.special import log_softmax, logsumexp
 
 from landmass.core.states import FEW_STATES, Layout, reached
 
@@ -32,3 +33,13 @@ def test_columns_of_several_sizes_are_drawn_each_by_its_own_share():
     log_probs = layout.log_softmax(jnp.zeros(layout.total))
     drawn = jax.vmap(lambda share: layout.draw(share, log_probs))(jnp.array([[0.6, 0.1, 0.9], [0.1, 0.95, 0.4]]))
     assert drawn.tolist() == [[1, 0, 2], [0, 4, 1]]
+
+
+def test_what_is_surely_missing_is_there_as_rarely_as_its_other_states_say():
+    layout = Layout((2, 4, 3), (False, True, False))
+    logits = np.random.default_rng(0).normal(size=(layout.total, 2))
+    # In the second class a chance of e^-50 about, which 1 less the chance of "missing" cannot tell in any precision.
+    logits[layout.absent[1], 1] += 50.0
+    found = layout.log_present(layout.log_softmax(jnp.asarray(logits.T, jnp.float32)).T)
+    np.testing.assert_array_equal(found[jnp.array([0, 2])], 0.0)
+    np.testing.assert_allclose(found[1], logsumexp(log_softmax(logits[2:6], axis=0)[:3], axis=0), rtol=1e-5)

@@ -7,13 +7,16 @@ from tests.evaluate.test_check import FIVE, Faulty, failed
 from tests.models.cases import estimator, fits
 
 
-@pytest.mark.parametrize(("family", "name"), fits("line", "plane", "land"), ids=" on ".join)
-def test_every_family_is_sound(fitted, family, name):
+@pytest.mark.parametrize(
+    ("family", "name"), [("histogram", "land"), ("gaussian_mixture", "line"), ("latent_class", "plane")]
+)
+def test_some_families_are_sound(fitted, family, name):
+    """The contract integrates every family in another way."""
     is_sound(check_density(fitted(family, name), n_samples=20_000))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("family", "name"), fits("line", "plane", "land"), ids=" on ".join)
+@pytest.mark.parametrize(("family", "name"), fits("line", "plane", "land"))
 def test_every_family_is_sound_by_many_samples(fitted, family, name):
     is_sound(check_density(fitted(family, name)))
     assert failed(Faulty(fitted(family, name), stretched=1.05)) & {"samples", "own samples"}

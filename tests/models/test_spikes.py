@@ -72,7 +72,9 @@ def test_columns_are_found_to_be_counted_or_to_have_an_atom(rows):
     assert columns[3].atoms == (CAP,)
 
 
-@pytest.mark.parametrize(("classes", "cells"), [(1, 8), (8, 64), (64, 512), (512, 512)])
+@pytest.mark.parametrize(
+    ("classes", "cells"), [(1, 8), (8, 64), (64, 512), pytest.param(512, 512, marks=pytest.mark.slow)]
+)
 def test_ledger_is_bounded_by_the_entropy_however_many_classes_and_cells(rows, classes, cells):
     train, held_out = rows
     model = landmass.LatentClass(n_components=classes, cells=cells, max_iter=8, random_state=0).fit(train)

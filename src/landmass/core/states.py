@@ -73,6 +73,15 @@ class Layout(eqx.Module):
         joined = jnp.concatenate(found, axis=-1)
         return joined if (np.diff(order) == 1).all() else joined[..., order]
 
+    def log_present(self, log_probs: Float[Array, "states classes"]) -> Float[Array, "columns classes"]:
+        """Log-probability that a column is not missing, added up from its other states: next to 1 is no room for it."""
+        found, nullable = jnp.zeros((len(self.sizes), log_probs.shape[1])), np.array(self.nullable)
+        for columns, places in self.groups():
+            if (some := nullable[columns]).any():
+                there = jax.nn.logsumexp(log_probs[places[some, :-1]], axis=1)
+                found = found.at[columns[some]].set(there)
+        return found
+
     def draw(self, share: Float[Array, " columns"], log_probs: Float[Array, " states"]) -> States:
         """A state for each column.
 
@@ -161,9 +170,8 @@ class StateMixture(AbstractStates):
         """Log-probability of what is known together with each class."""
         rows = self.tables[self.layout.starts + x]
         if known is not None:
-            there = jnp.log1p(-jnp.exp(self.tables[self.layout.absent]))
-            there = jnp.where(jnp.array(self.layout.nullable)[:, None], there, 0.0)
-            rows = jnp.where(known[:, None] == GIVEN, rows, jnp.where(known[:, None] == PRESENT, there, 0.0))
+            there = jnp.where(known[:, None] == PRESENT, self.layout.log_present(self.tables), 0.0)
+            rows = jnp.where(known[:, None] == GIVEN, rows, there)
         return jax.nn.log_softmax(self.log_weights) + rows.sum(0)
 
 
