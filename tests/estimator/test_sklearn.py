@@ -52,17 +52,20 @@ def test_scikit_learns_check_passes(estimator, check, monkeypatch):
     check(estimator)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_pickled_estimator_answers_to_the_same_bits(family):
-    model = smaller(family).fit(X)
+@pytest.fixture(scope="module", params=FAMILIES)
+def model(request):
+    """Fitted without a y."""
+    return smaller(request.param).fit(X)
+
+
+def test_pickled_estimator_answers_to_the_same_bits(model):
     again = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(again.score_samples(X), model.score_samples(X))
     np.testing.assert_array_equal(again.sample(9, random_state=0), model.sample(9, random_state=0))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_any_y_is_ignored(family):
-    model, given_y = smaller(family).fit(X), smaller(family).fit(X, np.arange(len(X)))
+def test_any_y_is_ignored(model):
+    given_y = model.fresh().fit(X, np.arange(len(X)))
     assert given_y.score(X, "no labels") == model.score(X)
 
 

@@ -17,9 +17,9 @@ ROWS, DRAWS = 20_000, 8_000
 
 RUNGS = {
     "latent_class": lambda: landmass.LatentClass(n_components=16, random_state=0),
-    "autoregressive": lambda: landmass.Autoregressive(members=2, hidden=64, max_steps=600, random_state=0),
+    "autoregressive": lambda: landmass.Autoregressive(members=2, hidden=64, max_steps=400, random_state=0),
     "mixed_spline_flow": lambda: landmass.MixedSplineFlow(
-        members=2, hidden=64, n_bins=8, max_steps=600, random_state=0
+        members=2, hidden=64, n_bins=8, max_steps=400, random_state=0
     ),
     "independent": lambda: landmass.Independent(random_state=0),
 }

@@ -61,7 +61,7 @@ def uninterrupted(request, tmp_path_factory):
     return request.param, sha256(model), len(heard), checkpoints(folder)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.9])
+@pytest.mark.parametrize("share", [0.3, 0.9, *(pytest.param(share, marks=pytest.mark.slow) for share in (0.0, 0.6))])
 def test_resumed_fit_ends_with_the_same_bits(uninterrupted, share, tmp_path):
     family, expected, records, kept = uninterrupted
     with pytest.raises(Stopped):

@@ -323,6 +323,7 @@ def test_settings_that_do_not_fit_are_refused(settings, events, error, told):
         VAE(**{"max_steps": 2, "hidden": 4, **settings}).fit(events)
 
 
+@pytest.mark.slow
 def test_every_likelihood_and_network_learns_images():
     images = RNG.integers(0, 2, (300, 1, 1, 1)) * RNG.integers(100, 256, (300, 9, 10, 3))
     scores = {}

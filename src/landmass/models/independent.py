@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, cast
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Integer, UInt8
@@ -115,6 +116,7 @@ def _count_states(
     return seen._replace(counts=seen.counts + weight @ seen.shape.layout.ones(x))
 
 
+@eqx.filter_jit
 def _of_states(seen: CountedStates) -> StateMixture:
     layout = seen.shape.layout
     counts = jnp.log(seen.counts + seen.smoothing)
