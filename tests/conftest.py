@@ -37,14 +37,20 @@ hypothesis.settings.load_profile("landmass")
 MOST_MAPS = 40_000
 
 
+def pytest_collection_modifyitems(items):
+    """Put the longest of the last files first: one process would wait for the other to end it."""
+    items.sort(key=lambda item: item.path.name != "test_readme.py")
+
+
 @pytest.fixture(scope="module", autouse=True)
 def few_programs(request):
     """Forgets compiled programs, of which the cache on disk has a copy, before a process has too many.
 
-    A module that says `COMPILES = True` compiles more than it computes: its programs are not optimised, unless all are
-    compiled as users do.
+    A module that says `COMPILES = True` compiles more than it computes, and those of single layers and densities do:
+    their programs are not optimised, unless all are compiled as users do.
     """
-    jax.config.update("jax_disable_most_optimizations", QUICKLY and getattr(request.module, "COMPILES", False))
+    compiles = getattr(request.module, "COMPILES", request.path.parent.name in ("core", "nn"))
+    jax.config.update("jax_disable_most_optimizations", QUICKLY and compiles)
     yield
     maps = Path("/proc/self/maps")
     if maps.exists() and maps.read_bytes().count(b"\n") > MOST_MAPS:

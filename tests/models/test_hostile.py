@@ -16,6 +16,7 @@ import pytest
 import landmass
 from landmass import LandmassError, NeuralClassifier, NeuralRegressor
 from landmass.catalog import FAMILIES
+from landmass.nn import Activation, BatchNorm, Conv, Dense, Flatten, Pool, Residual
 from tests.conftest import CACHE
 from tests.models.cases import data
 
@@ -151,8 +152,9 @@ def folders(fitted, tmp_path_factory):
     X, small = data("plane").X, {"hidden": 4, "depth": 1, "max_steps": 5, "batch_norm": True}
     NeuralClassifier(**small).fit(X, X[:, 0] > 0.0).save(saved / "neural_classifier")
     NeuralRegressor(**small).fit(X, X[:, 0] ** 2).save(saved / "neural_regressor")
-    small["architecture"] = "resnet"
-    NeuralClassifier(**small).fit(landmass.examples("digits", n=50)).save(saved / "of_images")
+    layers = [Conv(2), BatchNorm(), Residual((Conv(2), Activation("relu"))), Pool(2), Flatten(), Dense(10)]
+    of_images = NeuralClassifier(max_steps=5, architecture=layers)
+    of_images.fit(landmass.examples("digits", n=50)).save(saved / "of_images")
     return saved
 
 
