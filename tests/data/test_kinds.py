@@ -129,6 +129,25 @@ def test_times_written_as_words_are_taken_as_declared():
     assert data.X[0, 0] == np.datetime64("2024-02-01").astype(int)
 
 
+@pytest.mark.parametrize("wrong", ["2024-02-30", "99999-01-01", "soon", "2024-2-3"])
+def test_a_word_among_dates_is_refused_unless_they_are_declared_words(wrong):
+    table = pd.DataFrame({"when": [*(f"2024-02-{1 + i % 28:02}" for i in range(40)), wrong]})
+    with pytest.raises(
+        DataError, match=f"'when' holds '{wrong}' among its dates .1 of 29 different cells are no dates"
+    ):
+        landmass.read(table, find=True)
+    assert wrong in landmass.read(table, columns={"when": "category"}).schema.columns[0].levels
+
+
+def test_words_of_another_encoding_are_refused(tmp_path):
+    (tmp_path / "data.csv").write_bytes("town,b\nBonn,2\nKöln,4\n".encode("latin1"))
+    told = (
+        r"column 'town' of data is not UTF-8: byte 0xf6 in b'K.*ln' \(row 1, counted from 0\); save the file as UTF-8"
+    )
+    with pytest.raises(DataError, match=told):
+        landmass.read(tmp_path / "data.csv", find=True)
+
+
 def test_range_is_declared_by_name_where_it_is_found():
     values = RNG.random(MANY)
     table = pd.DataFrame({"x": values, "y": RNG.normal(size=MANY)})

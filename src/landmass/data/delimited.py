@@ -83,6 +83,28 @@ def _form(content: bytes, name: str, tabs: bool) -> Form:
     return Form(mark, point, cells, headless=all(is_number(cell, point) for cell in cells))
 
 
+def check_encoding(table: pa.Table, name: str) -> None:
+    """Refuse text of another encoding.
+
+    Args:
+        table: of columns with names of their own.
+        name: what the data is called.
+
+    Raises:
+        DataError: a cell is not UTF-8.
+    """
+    for column in table.column_names:
+        cells = table[column].to_pylist() if pa.types.is_binary(table[column].type) else []
+        for row, cell in enumerate(cells):
+            try:
+                (cell or b"").decode()
+            except UnicodeDecodeError as error:
+                raise DataError(
+                    f"column {column!r} of {name} is not UTF-8: byte {cell[error.start]:#04x} in {cell!r} (row {row}, "
+                    "counted from 0); save the file as UTF-8"
+                ) from error
+
+
 def notes_on(form: Form) -> list[str]:
     """What was guessed of a file's form, in sentences."""
     notes = []

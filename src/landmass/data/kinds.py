@@ -76,7 +76,7 @@ def find(name: str, cells: Cells) -> Found:
         cells: its cells.
 
     Raises:
-        DataError: it is empty, or names rows.
+        DataError: it is empty, names rows, or holds words among its dates.
     """
     known, gaps = cells.known, bool(cells.empty.any())
     if not len(known):
@@ -97,6 +97,7 @@ def find(name: str, cells: Cells) -> Found:
             column, why, _ = find(name, times)
             return Found(column, f"{why}, written as words", times)
         levels = sorted(set(known))
+        _refuse_some_times(name, levels)
         _refuse_names(name, len(levels), len(known), repr(known[0]))
         return found(Category(name=name, nullable=gaps, levels=tuple(levels)), f"{len(levels):,} words")
     return found(*_number(name, cells, gaps))
@@ -226,6 +227,23 @@ def _times(cells: Cells) -> Cells | None:
     except ValueError:
         return None
     return Cells(np.where(np.isnat(stamps), np.nan, stamps.astype(np.int64)), "times")
+
+
+def _refuse_some_times(name: str, levels: list[str]) -> None:
+    """Refuse words among times: a slip of the pen, whose column would be told as words."""
+    wrong = [word for word in levels if not _is_time(word)]
+    if len(levels) >= 10 and 0 < len(wrong) <= len(levels) / 10:
+        raise DataError(
+            f"column {name!r} holds {wrong[0]!r} among its dates ({len(wrong)} of {len(levels):,} different cells are "
+            "no dates from year 0 to 9999); correct these cells, empty them, or declare the column a category"
+        )
+
+
+def _is_time(word: str) -> bool:
+    try:
+        return ISO.fullmatch(word) is not None and np.datetime64(word) is not None
+    except ValueError:
+        return False
 
 
 def _refuse_names(name: str, different: int, rows: int, some: str) -> None:

@@ -176,6 +176,7 @@ def _table(source: Any) -> tuple[Any, str, tuple[str, ...], bool]:
             table, form, content = delimited.csv_table(content, name)
             delimited.check_all_digits(table, form, content, name)
             tables.check_names(table.column_names, name)
+            delimited.check_encoding(table, name)
             return table, name, tuple(delimited.notes_on(form)), form.headless
         check_file(path)
         if path.suffix.lower() == ".parquet":
