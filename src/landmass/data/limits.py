@@ -36,6 +36,6 @@ def check_size(what: str, size: int) -> None:
 
 
 def share_heaps() -> None:
-    """Let all threads of this process share two heaps: each keeps what it has freed, a quarter of a gigabyte in all."""
+    """Let all threads of this process share two heaps, as each keeps what it freed; best before any thread begins."""
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
         mallopt(M_ARENA_MAX, 2)
