@@ -16,8 +16,8 @@ help: ## list these targets
 hello: $(VENV)/run.stamp ## install landmass into .venv and solve the land puzzle
 	@$(BIN)/landmass hello
 
-# Two processes, each with a core to itself and a file at a time, so that a file's fitted models are made once; in order of their names, because
-# xdist would leave long files of few tests to the end, where one process waits for the other.
+# Two processes, each with a core to itself and a file at a time, so that a file's fitted models are made once; in order
+# of their names, because xdist would leave long files of few tests to the end, where one process waits for the other.
 TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test test-slow: export OMP_NUM_THREADS := 1

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax, logsumexp
 
-from landmass.core.states import FEW_STATES, Layout, reached
+from landmass.core.distributions import FEW_STATES, reached
+from landmass.core.states import Layout
 
 
 @pytest.mark.parametrize("states", [1, 7, FEW_STATES, FEW_STATES + 1, 700])
@@ -22,10 +23,10 @@ def test_state_is_where_the_running_sum_passes_the_share(states):
 
 
 def test_states_without_probability_are_never_reached():
-    log_probs = jnp.log(jnp.array([[0.5, 0.0, 0.5, 0.0]]))
-    shares = jnp.linspace(1e-6, 1.0 - 1e-7, 999)
+    log_probs = jnp.log(jnp.array([[0.0, 0.5, 0.0, 0.5, 0.0]]))
+    shares = jnp.linspace(0.0, 1.0 - 1e-7, 999)
     found = reached(shares, jnp.repeat(log_probs, 999, axis=0))
-    assert set(np.asarray(found).tolist()) == {0, 2}
+    assert set(np.asarray(found).tolist()) == {1, 3}
 
 
 def test_columns_of_several_sizes_are_drawn_each_by_its_own_share():

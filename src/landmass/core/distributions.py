@@ -16,6 +16,9 @@ from landmass.types import Event, Key, Scalar
 
 LOG_2PI = 1.8378770664093453
 
+FEW_STATES = 128
+"""Up to so many states running sums are taken by a product."""
+
 
 class Normal(AbstractDensity):
     """Multivariate normal distribution.
@@ -155,11 +158,9 @@ class ByteFrequencies(AbstractDensity):
         return jnp.take_along_axis(self.table, index[..., None], axis=-1).sum()
 
     def sample(self, key: Key, context: Context = None) -> UInt8[Array, "*event"]:
-        # By where one uniform number lies: a number for each value would take a hundred times as long.
-        below = jnp.cumsum(jax.nn.softmax(self.table), axis=-1)
-        place = jax.random.uniform(key, (*self.table.shape[:-1], 1))
-        # The last is 1 and above every place, so that nothing is drawn that has no probability.
-        index = (below / below[..., -1:] <= place).sum(-1)
+        # One uniform number a byte: a number for each of its values would take a hundred times as long.
+        share = jax.random.uniform(key, (self.table[..., 0].size,))
+        index = reached(share, self.table.reshape(len(share), -1)).reshape(self.table.shape[:-1])
         return (index * self._step).astype(jnp.uint8)
 
     @property
@@ -245,3 +246,17 @@ def safe_logsumexp(values: Float[Array, " n"]) -> Scalar:
     """Log of a sum of exponentials whose value and gradient stay defined when every term is -inf."""
     empty = jnp.all(values == -jnp.inf)
     return jnp.where(empty, -jnp.inf, logsumexp(jnp.where(empty, 0.0, values)))
+
+
+def reached(share: Float[Array, " rows"], log_probs: Float[Array, "rows states"]) -> Integer[Array, " rows"]:
+    """The state in which a share of the probability is reached: of a random share a random state.
+
+    Args:
+        share: from 0 to below 1, one a row.
+        log_probs: of each row's states; they need not be normalised.
+    """
+    chances, states = jnp.exp(log_probs), log_probs.shape[1]
+    # Of few states a product adds them up in less time.
+    below = chances @ jnp.triu(jnp.ones((states, states))) if states <= FEW_STATES else jnp.cumsum(chances, axis=-1)
+    state = (below <= share[:, None] * below[:, -1:]).sum(-1)
+    return jnp.minimum(state, states - 1).astype(jnp.int32)

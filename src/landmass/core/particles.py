@@ -10,7 +10,8 @@ import numpy as np
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float, Integer, Shaped
 
-from landmass.core.states import GIVEN, PRESENT, Evidence, Layout, reached
+from landmass.core.distributions import reached
+from landmass.core.states import GIVEN, PRESENT, Evidence, Layout
 from landmass.types import Key, Scalar
 
 # Up to so many particles each is compared with all others, which takes less time than a search.

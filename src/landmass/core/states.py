@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Integer
 
 from landmass.core.capabilities import AbstractConditional, AbstractDensity, Context
-from landmass.core.distributions import safe_logsumexp
+from landmass.core.distributions import reached, safe_logsumexp
 from landmass.types import Key, Scalar
 
 States = Integer[Array, " columns"]
@@ -20,9 +20,6 @@ Evidence = Integer[Array, " columns"]
 
 FREE, GIVEN, PRESENT = 0, 1, 2
 """Nothing; its state; or that it is not missing, and no more."""
-
-FEW_STATES = 128
-"""Up to so many states running sums are taken by a product."""
 
 
 class Layout(eqx.Module):
@@ -173,20 +170,6 @@ class StateMixture(AbstractStates):
             there = jnp.where(known[:, None] == PRESENT, self.layout.log_present(self.tables), 0.0)
             rows = jnp.where(known[:, None] == GIVEN, rows, there)
         return jax.nn.log_softmax(self.log_weights) + rows.sum(0)
-
-
-def reached(share: Float[Array, " rows"], log_probs: Float[Array, "rows states"]) -> Integer[Array, " rows"]:
-    """The state in which a share of the probability is reached: of a random share a random state.
-
-    Args:
-        share: from 0 to below 1, one a row.
-        log_probs: of each row's states; they need not be normalised.
-    """
-    chances, states = jnp.exp(log_probs), log_probs.shape[1]
-    # Of few states a product adds them up in less time.
-    below = chances @ jnp.triu(jnp.ones((states, states))) if states <= FEW_STATES else jnp.cumsum(chances, axis=-1)
-    state = (below < share[:, None] * below[:, -1:]).sum(-1)
-    return jnp.minimum(state, states - 1).astype(jnp.int32)
 
 
 def without_missing(layout: Layout, log_probs: Float[Array, " states"], known: Evidence) -> Float[Array, " states"]:

@@ -12,7 +12,8 @@ from jaxtyping import Array, Float, Integer
 
 from landmass.arrays import on_device
 from landmass.core.capabilities import AbstractDensity, Context
-from landmass.core.states import GIVEN, PRESENT, AbstractStates, Evidence, Layout, States, reached, without_missing
+from landmass.core.distributions import reached
+from landmass.core.states import GIVEN, PRESENT, AbstractStates, Evidence, Layout, States, without_missing
 from landmass.data.cuts import Cut
 from landmass.data.states import StateSpace
 from landmass.estimator.base import require
