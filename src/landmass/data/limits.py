@@ -4,13 +4,17 @@ import ctypes
 import os
 import sys
 
+import pyarrow as pa
+
 from landmass.errors import DataError
 
 # A file that unpacks to more than so many times its size is a bomb.
 LARGEST_GROWTH = 200
 
-# glibc's number of the setting of how many heaps threads share; by default they have eight for each core.
-M_ARENA_MAX = -8
+# glibc's settings, by number: threads share two heaps (by default they have eight for each core), and what takes a
+# megabyte or more has pages of its own, which go back when it is freed.
+M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3
+HEAP = {M_ARENA_MAX: 2, M_MMAP_THRESHOLD: 1 << 20}
 
 
 def memory() -> int:
@@ -35,7 +39,9 @@ def check_size(what: str, size: int) -> None:
         )
 
 
-def share_heaps() -> None:
-    """Let all threads of this process share two heaps, as each keeps what it freed; best before any thread begins."""
+def keep_little() -> None:
+    """Let this process give back what it freed, where otherwise it would keep it; best before any thread begins."""
+    pa.set_memory_pool(pa.system_memory_pool())
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
-        mallopt(M_ARENA_MAX, 2)
+        for setting, value in HEAP.items():
+            mallopt(setting, value)

@@ -143,6 +143,7 @@ class Pieces:
             for start in range(0, len(X), AT_A_TIME):
                 rows = order[start : start + AT_A_TIME]
                 yield X[rows], weight[rows]
+            del X, weight
 
     def check_fit(self) -> None:
         """Refuse what no density can be fitted to, as `Dataset.check_fit` does.
@@ -285,25 +286,22 @@ def _in_turn(parts: list[Callable[[], Iterator[T]]]) -> Iterator[T]:
 
 
 def _reblocked(pieces: Iterator[Dataset], columns: int, size: int) -> Iterator[Weighted]:
-    """Blocks of the same size of pieces of any size; no more than a block is kept from one piece to the next."""
-    rest, held = [(np.empty((0, columns)), np.empty(0))], 0
+    """Blocks of the same size of pieces of any size; the last has what is left."""
+    X, weight, held = np.empty((size, columns)), np.empty(size), 0
     for piece in pieces:
-        weight = np.ones(len(piece)) if piece.weight is None else piece.weight
-        rest.append((piece.X, weight))
-        held += len(piece)
+        start = 0
+        while start < len(piece):
+            here = slice(start, start + size - held)
+            more = piece.X[here]
+            end = held + len(more)
+            X[held:end], weight[held:end] = more, 1.0 if piece.weight is None else piece.weight[here]
+            start, held = start + len(more), end
+            if held == size:
+                yield X, weight
+                X, weight, held = np.empty((size, columns)), np.empty(size), 0
         del piece
-        if held < size:
-            continue
-        X, weight = (np.concatenate(parts) for parts in zip(*rest, strict=True))
-        full = held // size * size
-        # A copy, and before the blocks are used: else the whole pieces would be kept.
-        rest, held = [(X[full:].copy(), weight[full:].copy())], held - full
-        for start in range(0, full, size):
-            yield X[start : start + size], weight[start : start + size]
-        del X, weight
     if held:
-        X, weight = (np.concatenate(parts) for parts in zip(*rest, strict=True))
-        yield X, weight
+        yield X[:held], weight[:held]
 
 
 def _lot(X: HostEvents, seed: int) -> Float[np.ndarray, " events"]:

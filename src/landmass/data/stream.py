@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from landmass.data import mixed, points, tables
 from landmass.data.dataset import AT_A_TIME, Dataset
-from landmass.data.limits import share_heaps
+from landmass.data.limits import keep_little
 from landmass.data.pieces import Pieces
 from landmass.data.read import check_file, read, read_as, table_of
 from landmass.data.schema import Schema
@@ -57,7 +57,7 @@ def pieces(
         raise SettingError(f"rows must be at least 1, got {rows}")
     if schema is not None and (find or columns or drop):
         raise SettingError("a schema says what all columns hold; leave out find, columns and drop, or the schema")
-    share_heaps()
+    keep_little()
     name = Path(source).stem if isinstance(source, str | Path) else "data"
     plain = schema.plain if schema else not (find or columns or drop)
     parts = _parts(source, rows, tables.parquet_pieces if plain else tables.parquet_tables)
