@@ -11,10 +11,10 @@ from landmass.errors import DataError
 # A file that unpacks to more than so many times its size is a bomb.
 LARGEST_GROWTH = 200
 
-# glibc's settings, by number: threads share two heaps (by default they have eight for each core), and what takes a
-# megabyte or more has pages of its own, which go back when it is freed.
+# glibc's settings, by number: threads share two heaps (by default they have eight for each core), and what takes
+# 128 kB or more always has pages of its own, which go back when it is freed; by default that bound grows to 32 MB.
 M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3
-HEAP = {M_ARENA_MAX: 2, M_MMAP_THRESHOLD: 1 << 20}
+HEAP = {M_ARENA_MAX: 2, M_MMAP_THRESHOLD: 1 << 17}
 
 
 def memory() -> int:
