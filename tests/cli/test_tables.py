@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pyarrow.csv
+import pyarrow.parquet
 import pytest
 
 import landmass
@@ -75,3 +76,41 @@ def test_one_of_its_columns_is_predicted_where_it_is_named(call: Call):
     assert landmass.load("run").target_ == "subscribes"
     answer = call("score", "run", "visitors", "--n", "20", "--rung", "linear")
     assert "nats an event: linear, 20 events" in answer.out
+
+
+def test_folder_of_tables_is_fitted_piece_by_piece(call: Call, few: None):
+    Path("rides").mkdir()
+    for i in range(3):
+        data = landmass.read("visitors", n=400, seed=i)
+        pyarrow.parquet.write_table(data.wrap(data.X), f"rides/{i}.parquet")
+    assert "job_title" in call("schema", "rides").out
+    answer = call("fit", "rides", "--out", "run", "--no-report")
+    assert answer.code == 0, answer.err
+    ledger = json.loads(Path("run/ledger.json").read_text())
+    assert [rung["family"] for rung in ledger["rungs"]] == ["independent"]
+    assert sum(ledger["n"].values()) == 1_200
+    again = call("report", "run")
+    assert again.code == 0, again.err
+    Path("run/report.html").unlink()
+    Path("rides/2.parquet").unlink()
+    gone = call("report", "run")
+    assert (gone.code, "has changed since the run was fitted" in gone.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("rides", "--target", "a"), "a folder of tables, or a file with --pieces, is read piece by piece"),
+        (("visitors", "--pieces"), "or give one file without --pieces"),
+        (("table.csv", "--pieces"), "cannot be read in pieces"),
+        (("rides",), "do not hold the same columns: from row 1 on they are ['b'], before ['a']"),
+    ],
+)
+def test_what_cannot_be_read_in_pieces_is_refused(call: Call, words: tuple[str, ...], why: str):
+    Path("rides").mkdir()
+    Path("rides/0.csv").write_text("a\n1\n")
+    Path("rides/1.csv").write_text("b\n2\n")
+    answer = call("fit", *words)
+    assert (answer.code, answer.out) == (2, "")
+    assert why in answer.err
+    assert not Path("runs").exists()

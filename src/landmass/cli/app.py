@@ -11,8 +11,10 @@ from typer.exceptions import TyperException
 
 from landmass.cli import ask_commands, latent_commands, list_commands
 from landmass.cli.console import tell
-from landmass.cli.options import WHAT, Count, Declared, Drop, Folder, Json, SchemaFile, Seed, at_least, examples
+from landmass.cli.options import Count, Declared, Drop, Folder, Json, SchemaFile, Seed, at_least, examples
 from landmass.errors import FitError, LandmassError, SettingError
+
+TO_FIT = "File, folder of tables or of pictures, built-in data set, or - for CSV on stdin."
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
 
@@ -99,8 +101,8 @@ def hello(
 @app.command(
     short_help="Fit a ladder of densities, or of predictors, to data.",
     help=examples(
-        "Fit a ladder of densities, from simple to rich, to the columns of numbers of SOURCE (CSV, TSV, Parquet, "
-        "NPY, NPZ, a built-in data set, or - for CSV on standard input); print the ledger of their held-out "
+        "Fit a ladder of densities, from simple to rich, to the columns of SOURCE (CSV, TSV, Parquet, NPY, NPZ, a "
+        "folder of such, a built-in data set, or - for CSV on standard input); print the ledger of their held-out "
         "log-likelihoods, and write a run folder with a report. With --target, or of a folder or ZIP archive of "
         "pictures, fit networks that predict a column or a label from the rest.",
         "landmass fit table.csv",
@@ -109,12 +111,13 @@ def hello(
         "landmass fit table.csv --set gaussian_mixture.n_components=5 --json",
         "landmass fit table.csv --target price         predict a column from the others",
         "landmass fit photos --target smiling --size 64",
+        "landmass fit rides --test later.parquet       a folder of tables, read piece by piece",
         "landmass fit faces.npz --families probabilistic_pca,vae --set vae.latents=16",
         "landmass fit --resume runs/table-1            go on with a fit that was stopped",
     ),
 )
 def fit(
-    source: Annotated[str | None, typer.Argument(metavar="SOURCE", help=WHAT)] = None,
+    source: Annotated[str | None, typer.Argument(metavar="SOURCE", help=TO_FIT)] = None,
     target: Annotated[
         str | None, typer.Option(metavar="NAME", help="Column or label to predict  [default: fit densities]")
     ] = None,
@@ -140,6 +143,9 @@ def fit(
     missing: Annotated[
         bool, typer.Option("--missing", help="Keep rows with empty cells, for families that integrate these out.")
     ] = False,
+    pieces: Annotated[
+        bool, typer.Option("--pieces", help="Read rows piece by piece, for data larger than the memory.")
+    ] = False,
     column: Declared = None,
     drop: Drop = None,
     schema: SchemaFile = None,
@@ -151,8 +157,8 @@ def fit(
     ] = None,
 ) -> int:
     """Fit a ladder."""
-    others = (source, target, families, set_, n, test, size, grey, binary, missing or None, column, drop, schema, out)
-    if resume is not None and (any(other is not None for other in others) or seed):
+    others = (source, target, families, set_, n, test, size, grey, binary, column, drop, schema, out)
+    if resume is not None and (any(other is not None for other in others) or seed or missing or pieces):
         raise SettingError("--resume goes on with a run as it was begun; give no SOURCE, data or settings with it")
     if resume is None and source is None:
         raise SettingError("fit needs a SOURCE: a file, a built-in data set, or - for CSV on stdin")
@@ -174,6 +180,7 @@ def fit(
         grey=grey,
         binary=binary,
         missing=missing,
+        pieces=pieces,
         columns=tuple(column or ()),
         drop=tuple(drop or ()),
         schema=None if schema is None else str(schema.resolve()),

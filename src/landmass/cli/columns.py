@@ -13,6 +13,8 @@ from landmass.data.kinds import Declared, Found
 from landmass.data.mixed import found_columns
 from landmass.data.read import draw, table_of
 from landmass.data.schema import AnyColumn, kind_of
+from landmass.data.stream import holds_tables, in_tables
+from landmass.data.witnesses import witnesses
 from landmass.errors import DataError, SettingError
 
 
@@ -77,7 +79,8 @@ def show(source: str, columns: Sequence[str], drop: Sequence[str], schema: str |
     """Print what each column of a table holds, and why that is thought.
 
     Args:
-        source: the table's path, "-" for CSV on standard input, or the name of a built-in data set.
+        source: the path of a table or of a folder of such, "-" for CSV on standard input, or the name of a built-in
+            data set.
         columns: what columns are declared to hold, as `name:kind`.
         drop: columns to leave out.
         schema: the path of a TOML file that declares columns.
@@ -88,6 +91,8 @@ def show(source: str, columns: Sequence[str], drop: Sequence[str], schema: str |
         data = draw(source)
         declared = {**dict(zip(data.schema.names, data.schema.columns, strict=True)), **declared}
         table = data.wrap(data.X)
+    elif holds_tables(Path(source)):
+        table = witnesses(in_tables(source))
     found = found_columns(table_of(source) if table is None else table, columns=declared, drop=drop)
     if toml:
         typer.echo(as_toml({name: each.column for name, each in found.items() if isinstance(each, Found)}), nl=False)

@@ -14,16 +14,18 @@ from landmass.cli.console import tell
 from landmass.cli.folder import RunFolder, begun, how_to_go_on
 from landmass.cli.interrupt import INTERRUPTED, at_interrupt
 from landmass.cli.settings import estimators, family_of, names_of
-from landmass.cli.sources import Source, Sources, check_there, fresh, read_events, tell_notes
+from landmass.cli.sources import Source, Sources, check_there, fresh, read_events, read_to_fit, tell_notes
 from landmass.cli.view import view
 from landmass.data.builtin.drawn import DRAWN
 from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.dataset import Dataset
 from landmass.data.examples import Examples
-from landmass.data.images import Images
+from landmass.data.pieces import Pieces
+from landmass.data.stream import holds_tables
 from landmass.errors import DataError, FitError, SettingError, StoreError
 from landmass.evaluate.ledger import MARKS, as_text, mean_and_error
 from landmass.ladder import Ladder, usual_predictors
+from landmass.ladder.parts import Events
 from landmass.ladder.rungs import take_tables, usual_of_tables
 from landmass.store import refuse_existing
 from landmass.text import title
@@ -61,6 +63,8 @@ def fit(order: Order, *, as_json: bool = False, with_report: bool = True, remark
     if order.out is not None:
         refuse_existing(order.out)
     check_there(order.source.source)
+    in_pieces = order.source.pieces or holds_tables(Path(order.source.source))
+    order = replace(order, source=msgspec.structs.replace(order.source, pieces=in_pieces))
     order = replace(order, families=_usual(order) if order.families is None else order.families)
     # Pictures with labels are examples, unless densities are asked for by name.
     only_densities = order.families is not None and not set(names_of(order.families)) & set(CONDITIONALS)
@@ -71,10 +75,10 @@ def fit(order: Order, *, as_json: bool = False, with_report: bool = True, remark
     # What suits a table is known once its columns are.
     wait = not named and (asked.find or (asked.is_table_of_ours and tables))
     rungs = None if wait else estimators(order.families, order.settings, predict=asked.has_answers)
-    data, source = read_events(asked)
+    data, source = read_to_fit(asked)
     data.check_fit()
     if wait:
-        kind = ",".join(usual_of_tables(data)) if isinstance(data, Dataset) and not data.schema.plain else None
+        kind = ",".join(usual_of_tables(data)) if isinstance(data, Dataset | Pieces) and not data.schema.plain else None
         order = replace(order, families=kind)
         rungs = estimators(order.families, order.settings)
     held_out = (
@@ -161,9 +165,7 @@ def _take_tables(families: str | None) -> bool:
     return take_tables(names_of(families))
 
 
-def _suiting(
-    rungs: dict[str, Any] | None, families: str | None, data: Dataset | Images | Examples
-) -> dict[str, Any] | None:
+def _suiting(rungs: dict[str, Any] | None, families: str | None, data: Events | Pieces) -> dict[str, Any] | None:
     """The estimators that were asked for; where only settings were, the usual predictors with these."""
     if families is not None or rungs is None or not isinstance(data, Examples):
         return rungs
@@ -172,8 +174,8 @@ def _suiting(
 
 def _climb(
     ladder: Ladder,
-    data: Dataset | Images | Examples,
-    test: Dataset | Images | Examples | None,
+    data: Events | Pieces,
+    test: Events | None,
     names: Sequence[str],
     folder: RunFolder,
     remark: Remark | None,

@@ -39,7 +39,10 @@ def families(name: Annotated[str | None, typer.Argument(metavar="NAME", help="A 
 )
 def schema(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="CSV, TSV or Parquet file, - for CSV on stdin, or built-in name.")
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="CSV, TSV or Parquet file, folder of such, - for CSV on stdin, or built-in name."
+        ),
     ],
     column: Declared = None,
     drop: Drop = None,

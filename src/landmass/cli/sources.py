@@ -15,17 +15,19 @@ from landmass.data.binary import Binary
 from landmass.data.builtin import DATASETS, truth
 from landmass.data.builtin.drawn import DRAWN
 from landmass.data.builtin.examples import EXAMPLES, means_examples
-from landmass.data.dataset import Dataset
 from landmass.data.delimited import csv_table
 from landmass.data.door import read as read_any
 from landmass.data.examples import Examples, examples, read_inputs
 from landmass.data.features import Table
 from landmass.data.images import Images, holds_images
+from landmass.data.pieces import Pieces
 from landmass.data.read import read
+from landmass.data.stream import pieces
 from landmass.data.tables import check_names
 from landmass.errors import DataError, SettingError, StoreError
 from landmass.estimator.conditional import ConditionalEstimator
 from landmass.ladder.events import is_table
+from landmass.ladder.parts import Events
 
 # Names that need no file; one of both images and examples stands once.
 BUILT_IN = tuple(dict.fromkeys((*DATASETS, *EXAMPLES, *DRAWN)))
@@ -51,6 +53,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         as_events: whether pictures are events of densities, whatever their labels.
         binary: how pictures become black and white; None leaves them.
         missing: whether rows with empty cells are kept.
+        pieces: whether the events are read piece by piece, as often as a fit needs them.
         find: whether to look at each column for what it holds.
         columns: what columns are declared to hold, as `name:kind`.
         drop: columns to leave out.
@@ -67,6 +70,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     as_events: bool = False
     binary: Binary | None = None
     missing: bool = False
+    pieces: bool = False
     find: bool = False
     columns: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
@@ -75,7 +79,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def may_be_found(self) -> bool:
         """Whether there are columns to be looked at: of a file of a table, unless rows with gaps are to be kept."""
-        return not (self.has_answers or self.holds_images or self.missing) and is_table(self.source)
+        found = is_table(self.source) or (self.pieces and Path(self.source).suffix.lower() != ".npy")
+        return not (self.has_answers or self.holds_images or self.missing) and found
 
     @property
     def is_table_of_ours(self) -> bool:
@@ -92,7 +97,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def holds_images(self) -> bool:
         """Whether the events are pictures."""
-        return self.source in DRAWN or (not _known(self.source) and holds_images(Path(self.source)))
+        return self.source in DRAWN or not (self.pieces or _known(self.source) or not holds_images(Path(self.source)))
 
 
 class Sources(Source, frozen=True, forbid_unknown_fields=True):
@@ -115,9 +120,9 @@ class Sources(Source, frozen=True, forbid_unknown_fields=True):
         """Whether some of the events cannot be read again."""
         return "-" in (self.source, self.test and self.test.source)
 
-    def read(self) -> tuple[Dataset | Images | Examples, Dataset | Images | Examples | None]:
+    def read(self) -> tuple[Events | Pieces, Events | None]:
         """Read the events again, and the held-out events where they came on their own."""
-        data, _ = read_events(self)
+        data, _ = read_to_fit(self)
         return data, None if self.test is None else read_events(self.test)[0]
 
 
@@ -138,14 +143,47 @@ def fresh(name: str, like: Source, n: int | None = None) -> Source:
             "learned from it; a run keeps some of them back"
         )
     if name not in BUILT_IN:
-        return msgspec.structs.replace(like, source=name, n=n, sha256="")
+        return msgspec.structs.replace(like, source=name, n=n, sha256="", pieces=False)
     most = FRESH_EVENTS if name in DATASETS else {**DRAWN, **EXAMPLES}[name].n
     return msgspec.structs.replace(
         like, source=name, n=most if n is None else n, seed=like.seed + FRESH_SEED, sha256=""
     )
 
 
-def read_events(source: Source) -> tuple[Dataset | Images | Examples, Source]:
+def read_to_fit(source: Source) -> tuple[Events | Pieces, Source]:
+    """Read events to fit something to, at hand or in pieces; the reader's notes go to stderr.
+
+    Args:
+        source: what to read.
+
+    Returns:
+        The events, and the source with their hash and an absolute path.
+
+    Raises:
+        DataError: there is nothing of that name, or it cannot be modelled.
+        SettingError: an option has no meaning for events in pieces.
+        StoreError: the events are not those of the hash any more.
+    """
+    if not source.pieces:
+        return read_events(source)
+    name = source.source
+    check_there(name)
+    others = source.target, source.n, source.size, source.grey, source.binary, source.missing or None
+    if _known(name) or any(each is not None for each in others):
+        raise SettingError(
+            "a folder of tables, or a file with --pieces, is read piece by piece, for densities of its rows; leave out "
+            "--target, --n, --missing and what is for pictures, or give one file without --pieces"
+        )
+    if source.find or source.columns or source.drop or source.schema:
+        declared = declared_columns(source.columns, source.schema)
+        data = pieces(name, find=True, columns=declared, drop=source.drop)
+    else:
+        data = pieces(name)
+    tell_notes(data.name, data.notes)
+    return data, _found(source, str(Path(name).resolve()), data.sha256())
+
+
+def read_events(source: Source) -> tuple[Events, Source]:
     """Read events, with their answers where there is something to predict; the reader's notes go to stderr.
 
     Args:
@@ -174,7 +212,7 @@ def read_events(source: Source) -> tuple[Dataset | Images | Examples, Source]:
             )
         if name == "-":
             raise SettingError("what is to be predicted cannot come from standard input; give a file")
-        data: Dataset | Images | Examples = _with_answers(source)
+        data: Events = _with_answers(source)
     elif source.holds_images:
         data = read_any(name, n=source.n, seed=source.seed, size=source.size, grey=source.grey, binary=source.binary)
     elif (source.size, source.grey, source.binary) != (None, None, None):
@@ -185,12 +223,16 @@ def read_events(source: Source) -> tuple[Dataset | Images | Examples, Source]:
     else:
         data = read(name, n=source.n, seed=source.seed, missing=source.missing)
     tell_notes(data.name, data.notes)
-    sha256 = data.sha256()
-    if source.sha256 not in ("", sha256):
-        raise StoreError(f"{name} has changed since the run was fitted")
     place = name if _known(name) else str(Path(name).resolve())
     answers = source.target if not isinstance(data, Examples) or name in EXAMPLES else data.target
-    return data, msgspec.structs.replace(source, source=place, sha256=sha256, target=answers)
+    return data, _found(msgspec.structs.replace(source, target=answers), place, data.sha256())
+
+
+def _found(source: Source, place: str, sha256: str) -> Source:
+    """A source whose events have been read, with their place and hash."""
+    if source.sha256 not in ("", sha256):
+        raise StoreError(f"{source.source} has changed since the run was fitted")
+    return msgspec.structs.replace(source, source=place, sha256=sha256)
 
 
 def _with_answers(source: Source) -> Images | Examples:

@@ -12,6 +12,7 @@ from landmass.data.dataset import Dataset
 from landmass.data.images import Images, from_array, holds_images, read_images
 from landmass.data.mixed import Columns
 from landmass.data.schema import Schema
+from landmass.data.stream import holds_tables
 from landmass.errors import DataError, SettingError
 
 
@@ -81,6 +82,10 @@ def _images(
             )
         return DRAWN[source].make(n, size=size, seed=seed)
     is_path = isinstance(source, Path) or (isinstance(source, str) and source != "-" and source not in DATASETS)
+    if is_path and holds_tables(Path(source)):
+        raise DataError(
+            f"{source} is a folder of tables; read them one after the other, with landmass.pieces({source!r})"
+        )
     if is_path and holds_images(Path(source)):
         if n is not None:
             raise SettingError(f"n counts events of a built-in data set; {str(source)[:80]!r} is not one")

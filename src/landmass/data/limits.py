@@ -17,17 +17,25 @@ M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3
 HEAP = {M_ARENA_MAX: 2, M_MMAP_THRESHOLD: 1 << 17}
 
 
+TAKE_FEWER = "take fewer rows or columns"
+IN_PIECES = (
+    f"{TAKE_FEWER}, or read it in pieces, as Parquet or as a folder of smaller files (landmass.pieces in Python, "
+    "`landmass fit --pieces` on the shell)"
+)
+
+
 def memory() -> int:
     """This machine's memory, in bytes."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def check_size(what: str, size: int) -> None:
+def check_size(what: str, size: int, remedy: str = TAKE_FEWER) -> None:
     """Refuse what would not leave the memory that a fit needs.
 
     Args:
         what: what is to be read.
         size: how many bytes it will take.
+        remedy: what to do about it.
 
     Raises:
         DataError: it takes more than half of the memory.
@@ -35,7 +43,7 @@ def check_size(what: str, size: int) -> None:
     if size > memory() // 2:
         raise DataError(
             f"{what} would take {size / 1e9:,.1f} GB of memory, more than half of this machine's "
-            f"{memory() / 1e9:,.1f} GB; take fewer rows or columns"
+            f"{memory() / 1e9:,.1f} GB; {remedy}"
         )
 
 

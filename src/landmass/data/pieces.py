@@ -1,5 +1,6 @@
 """Data sets too large for memory: read piece by piece, as often as a fit needs them."""
 
+import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -202,6 +203,10 @@ class Pieces:
         if self.schema.plain:
             return _lot(X, seed)
         return _lot(np.column_stack([X, np.where(measured(self.schema, X), -1.0, numbers)]), seed)
+
+    def sha256(self) -> str:
+        """Of what one reading of all events tells of them."""
+        return hashlib.sha256(repr((self.schema, self._survey)).encode()).hexdigest()
 
     @cached_property
     def _survey(self) -> Survey:

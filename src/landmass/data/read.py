@@ -12,7 +12,7 @@ from landmass.data import delimited, mixed, points, tables
 from landmass.data.builtin import DATASETS, truth
 from landmass.data.builtin.drawn import DRAWN
 from landmass.data.dataset import Dataset, as_array
-from landmass.data.limits import check_size
+from landmass.data.limits import IN_PIECES, check_size
 from landmass.data.numbers import with_gaps
 from landmass.data.pieces import Pieces
 from landmass.data.schema import Schema
@@ -251,7 +251,7 @@ def check_file(path: Path, whole: bool = True) -> None:
     if path.stat().st_size == 0:
         raise DataError(f"{path} is empty; it needs a row for each event")
     if whole:
-        check_size(str(path), path.stat().st_size)
+        check_size(str(path), path.stat().st_size, IN_PIECES)
     with path.open("rb") as file:
         head = file.read(16)
     for beginning, (right, kind) in BEGINNINGS.items():

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from landmass.data import mixed, points, tables
 from landmass.data.dataset import AT_A_TIME, Dataset
+from landmass.data.images import LABELS
 from landmass.data.limits import keep_little
 from landmass.data.pieces import Pieces
 from landmass.data.read import check_file, read, read_as, table_of
@@ -121,6 +122,20 @@ def files_of(path: Path) -> list[Path]:
     for each in found:
         check_file(each, whole=each.suffix.lower() in WHOLE)
     return found
+
+
+def holds_tables(path: Path) -> bool:
+    """Whether a path leads to a folder of tables, and of nothing else.
+
+    Args:
+        path: whatever a person calls data.
+    """
+    if not path.is_dir() or (path / "manifest.json").exists():
+        return False
+    seen = [each for each in path.iterdir() if each.name[0] not in "._"]
+    # Labels of pictures stand beside these.
+    tables = {each.suffix.lower() for each in seen if each.name != LABELS}
+    return bool(tables) and tables <= {*IN_PIECES, *WHOLE}
 
 
 def as_arrow(source: Any) -> pa.Table:

@@ -15,7 +15,7 @@ from narwhals.exceptions import DuplicateError
 from pyarrow import parquet
 
 from landmass.data.dataset import Dataset
-from landmass.data.limits import check_size
+from landmass.data.limits import IN_PIECES, check_size
 from landmass.data.numbers import as_float64
 from landmass.data.schema import Schema
 from landmass.errors import DataError
@@ -108,7 +108,7 @@ def parquet_table(path: Path) -> pa.Table:
     with _opened(path) as file:
         about = file.metadata
         unpacked = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
-        check_size(str(path), max(unpacked, 8 * about.num_rows * about.num_columns))
+        check_size(str(path), max(unpacked, 8 * about.num_rows * about.num_columns), IN_PIECES)
         table = file.read()
         table.validate(full=True)
         return table

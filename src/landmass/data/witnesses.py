@@ -33,13 +33,20 @@ def witnesses(tables: Iterable[pa.Table]) -> pa.Table:
         tables: of the same columns, one after the other.
 
     Raises:
-        DataError: a column holds words in one of them and numbers in another.
+        DataError: they have other columns, or one holds words in one of them and numbers in another.
     """
     seen: dict[str, _Seen] = {}
     kept: list[Numbered] = []
     plain: list[Numbered] = []
     start, every = 0, 1
+    names: list[str] = []
     for table in tables:
+        names = names or table.column_names
+        if sorted(table.column_names) != sorted(names):
+            raise DataError(
+                f"the pieces do not hold the same columns: from row {start:,} on they are {table.column_names}, before "
+                f"{names}; write them alike"
+            )
         even = np.arange(-start % every, table.num_rows, every)
         plain.append((start + even, table.take(even)))
         while sum(len(rows) for rows, _ in plain) > 2 * PLAIN:

@@ -12,16 +12,26 @@ from landmass.data.dataset import Dataset
 from landmass.data.door import read, read_like
 from landmass.data.examples import Examples, read_examples
 from landmass.data.images import Images
-from landmass.errors import DataError
+from landmass.data.pieces import Pieces
+from landmass.errors import DataError, SettingError
 from landmass.ladder.rungs import Wanted, are_densities, take_tables
 
+WEIGHED = "a ladder's events have no weights, as not all of its families can honour them; give copies"
 
-def read_events(X: Any, target: Any, families: Wanted) -> Dataset | Images | Examples:
-    """Events to fit densities to, or examples to fit predictors to.
+
+def read_events(X: Any, target: Any, families: Wanted) -> Dataset | Images | Examples | Pieces:
+    """Events to fit densities to, at hand or in pieces, or examples to fit predictors to.
 
     Raises:
         DataError: they cannot be modelled.
     """
+    if isinstance(X, Pieces):
+        if target is not None:
+            raise SettingError("predictors need all their examples in memory, and these events come in pieces")
+        if X.total != X.n:
+            raise DataError(WEIGHED)
+        X.check_fit()
+        return X
     name = X if isinstance(X, str) else ""
     # A name of both images and examples means examples, unless densities are asked for.
     drawn = name in DRAWN and (name not in EXAMPLES or are_densities(families))
@@ -34,7 +44,7 @@ def read_events(X: Any, target: Any, families: Wanted) -> Dataset | Images | Exa
         found.check_fit()
         return found
     if data.weight is not None:
-        raise DataError("a ladder's events have no weights, as not all of its families can honour them; give copies")
+        raise DataError(WEIGHED)
     data.check_fit()
     return data
 
@@ -50,7 +60,7 @@ def is_table(source: Any) -> bool:
     return tables.is_table(source)
 
 
-def like(test: Any, data: Dataset | Images | Examples) -> Dataset | Images | Examples:
+def like(test: Any, data: Dataset | Images | Examples | Pieces) -> Dataset | Images | Examples:
     """Test events as the training events are; named columns may come in another order.
 
     Args:
@@ -70,7 +80,7 @@ def like(test: Any, data: Dataset | Images | Examples) -> Dataset | Images | Exa
     return same_columns(columns.read(test), data)
 
 
-def same_columns(test: Dataset, data: Dataset) -> Dataset:
+def same_columns(test: Dataset, data: Dataset | Pieces) -> Dataset:
     """Test events in the sample space of the training events; named columns may come in another order."""
     names, found = data.schema.names, test.schema.names
     if sorted(found) != sorted(names):

@@ -12,21 +12,23 @@ from typing import Any, Self
 import msgspec
 import numpy as np
 import pyarrow as pa
-from sklearn.base import BaseEstimator, DensityMixin, is_classifier
+from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from landmass.catalog import OF_IMAGES, load_estimator
-from landmass.data.batches import split
+from landmass.data.batches import Split
 from landmass.data.dataset import Dataset
 from landmass.data.examples import Examples
 from landmass.data.images import Images
+from landmass.data.pieces import Pieces
 from landmass.data.read import read_as
 from landmass.errors import DataError, FitError, LandmassError, StoreError
 from landmass.evaluate.ledger import Ledger, as_html, as_text, line_of, prefer
 from landmass.evaluate.predictions import measures
-from landmass.ladder.events import like, read_events
+from landmass.ladder.events import read_events
 from landmass.ladder.form import Done, RunManifest, SplitRows, check_begun
+from landmass.ladder.parts import Events, Parts, parted, recalled
 from landmass.ladder.rungs import Wanted, densities, predictors
 from landmass.models.stack import Stack
 from landmass.store import make_folder, new_folder, refuse_existing, write_json
@@ -76,7 +78,8 @@ class Ladder(DensityMixin, BaseEstimator):
         """Fit every rung, from simple to rich, and the stack.
 
         Args:
-            X: events, in any form that `landmass.read` takes; or `Examples`, or what they can be made of.
+            X: events, in any form that `landmass.read` takes, or `Pieces`, of which rungs that cannot read them learn
+                from 100,000 random events; or `Examples`, or what they can be made of.
             test: held-out events of the same columns, or a pair of them and their answers; None keeps a tenth of X.
             target: what to predict: the name of a column or label, or the answers; None fits densities, except to
                 `Examples`, which know their answers, and to images with one label, unless all families are densities.
@@ -92,29 +95,14 @@ class Ladder(DensityMixin, BaseEstimator):
         data = read_events(X, target, self.families)
         rungs = self._rungs(data)
         self.target_ = data.target if isinstance(data, Examples) else None
-        shares = self.random_state, 0.1, 0.1 if test is None else 0.0
-        if isinstance(data, Examples):
-            self.split_ = data.parts(*shares, classes=any(map(is_classifier, rungs.values())))
-        else:
-            self.split_ = split(data, *shares)
-        train, validation = data.take(self.split_.train), data.take(self.split_.validation)
-        held_out = data.take(self.split_.test) if test is None else like(test, data)
-        if min(len(validation), len(held_out)) < 2:
-            raise DataError(
-                f"{len(data)} events are too few for a ladder, which keeps some to choose by and some to report on; "
-                "give at least 20"
-            )
-        if isinstance(train, Examples) and isinstance(held_out, Examples):
-            train = train.knowing(held_out)
-        self.train_: Any = train
-        self.validation_: Any = validation
-        self.test_: Any = held_out
+        parts = parted(data, test, self.random_state, rungs)
+        self._take(parts)
         # Of answers the entropy differs from event to event.
-        self.entropy_ = held_out.entropy if isinstance(data, Examples) else data.entropy
+        self.entropy_ = parts.test.entropy if isinstance(data, Examples) else parts.train.entropy
         self.rungs_, self.failed_, self.test_scores_, seconds = {}, {}, {}, {}
         self.validation_scores_, self._diverged = {}, False
         for rung in rungs.values():
-            rung.check_for(train)
+            rung.check_for(parts.train)
         run = None if folder is None else Path(folder)
         if run is not None and (run / "manifest.json").exists():
             refuse_existing(run)
@@ -125,7 +113,7 @@ class Ladder(DensityMixin, BaseEstimator):
         if not self.rungs_:
             told = "; ".join(f"{name}: {why}" for name, why in self.failed_.items())
             raise (FitError if self._diverged else DataError)(f"no family could be fitted: {told}")
-        self.best_ = prefer(self.validation_scores_, validation.copies())
+        self.best_ = prefer(self.validation_scores_, parts.validation.copies())
         if self.target_ is None:
             self._stack(self.validation_scores_, seconds, listen)
         self.ledger_ = self._ledger(data, seconds)
@@ -146,24 +134,16 @@ class Ladder(DensityMixin, BaseEstimator):
         check_is_fitted(self, "rungs_")
         # Images without a target are those of densities.
         families = list(OF_IMAGES) if self.target_ is None else None
-        schema, rows = self.last_.data_.schema, self.split_
-        if self.target_ is None and not schema.plain:
-            data: Dataset | Images | Examples = read_as(X, schema)
+        schema = self.last_.data_.schema
+        if self.target_ is None and not schema.plain and not isinstance(X, Pieces):
+            data: Dataset | Images | Examples | Pieces = read_as(X, schema)
         else:
             data = read_events(X, None if isinstance(X, Examples) else self.target_, families)
         if isinstance(data, Examples) != (self.target_ is not None):
             needed = "landmass.read" if self.target_ is None else "landmass.examples"
             raise DataError(f"the ladder was fitted to other events; give those, as {needed}(…) reads them")
-        if (test is None) != bool(len(rows.test)):
-            given = "of the same data; leave out" if test is not None else "given apart; give"
-            raise DataError(f"the ladder's test events were {given} test=…")
-        if len(data) != sum(map(len, rows)):
-            raise DataError(f"the ladder was fitted to {sum(map(len, rows))} events, and these are {len(data)}")
-        held_out = data.take(rows.test) if test is None else like(test, data)
-        if len(held_out) != self.ledger_.n["test"]:
-            raise DataError(f"the ladder had {self.ledger_.n['test']} test events, and these are {len(held_out)}")
-        self.train_, self.validation_, self.test_ = data.take(rows.train), data.take(rows.validation), held_out
-        self.test_scores_ = {name: rung.log_densities(held_out) for name, rung in self.rungs_.items()}
+        self._take(recalled(data, test, self.random_state, self.split_, self.ledger_.n))
+        self.test_scores_ = {name: rung.log_densities(self.test_) for name, rung in self.rungs_.items()}
         return self
 
     @available_if(_answers("score_samples"))
@@ -211,7 +191,7 @@ class Ladder(DensityMixin, BaseEstimator):
         name = self.answering_
         return self.rungs_[name]
 
-    def names_for(self, data: Dataset | Images | Examples) -> list[str]:
+    def names_for(self, data: Events | Pieces) -> list[str]:
         """The names of the rungs that a fit to some data will have, from simple to rich."""
         names = list(self._rungs(data))
         return [*names, "stack"] if len(names) > 1 and not isinstance(data, Examples) else names
@@ -254,10 +234,26 @@ class Ladder(DensityMixin, BaseEstimator):
         """The ledger as a table in a notebook."""
         return as_html(self.ledger_) if hasattr(self, "ledger_") else f"<pre>{escape(repr(self))}</pre>"
 
-    def _rungs(self, data: Dataset | Images | Examples) -> dict[str, Any]:
+    def _rungs(self, data: Events | Pieces) -> dict[str, Any]:
         if isinstance(data, Examples):
             return predictors(self.families, data, self.random_state)
         return densities(self.families, data, self.random_state)
+
+    def _said_of_pieces(self) -> tuple[str, ...]:
+        """Warnings of what the events at hand hold, and which rungs learned from these alone."""
+        few = [name for name, rung in self.rungs_.items() if not (rung._reads_pieces or isinstance(rung, Stack))]
+        if not few or self._pieces is None or len(self.train_) == self._pieces.n:
+            return self.train_.repeats()
+        learned = f"{', '.join(few)} learned from {len(self.train_):,} random ones of {self._pieces.n:,} events"
+        return (*self.train_.repeats(), learned)
+
+    def _take(self, parts: Parts) -> None:
+        """Keep the parts of the data."""
+        self.split_: Split = parts.rows
+        self.train_: Any = parts.train
+        self.validation_: Any = parts.validation
+        self.test_: Any = parts.test
+        self._pieces = parts.pieces
 
     def _climb(self, name: str, rung: Any, listen: Listener, run: Path | None, checkpoint: Checkpoint) -> float:
         """Fit a rung, or take it from a begun run; returns the seconds that it took."""
@@ -286,9 +282,11 @@ class Ladder(DensityMixin, BaseEstimator):
 
     def _fit_rung(self, name: str, rung: Any, listen: Listener, checkpoint: Checkpoint) -> Done:
         try:
-            rung.fit_parts(self.train_, self.validation_, listen, checkpoint.inside("fit"))
+            in_pieces = self._pieces is not None and rung._reads_pieces
+            train = self._pieces if in_pieces else self.train_
+            rung.fit_parts(train, self.validation_, listen, checkpoint.inside("fit"))
             scores = rung.log_densities(self.validation_)
-            if not isinstance(self.train_, Examples):
+            if not (in_pieces or isinstance(self.train_, Examples)):
                 # What validation chose is settled; the cheap families now learn from its events too.
                 rung.refit(self.train_.joined(self.validation_), checkpoint.inside("refit"))
         except StoreError:
@@ -329,11 +327,14 @@ class Ladder(DensityMixin, BaseEstimator):
         seconds["stack"] = time.perf_counter() - began
         listen(Progress("finished", "stack", seconds=seconds["stack"]))
 
-    def _ledger(self, data: Dataset | Images | Examples, seconds: dict[str, float]) -> Ledger:
+    def _ledger(self, data: Events | Pieces, seconds: dict[str, float]) -> Ledger:
         stack = self.rungs_.get("stack")
         weight = {} if stack is None else dict(zip(stack.parts_, stack.weights_.tolist(), strict=True))
         lines, below, copies = [], None, self.test_.copies()
-        told = next(iter(self.rungs_.values())).inputs_.notes if isinstance(data, Examples) else data.repeats()
+        if isinstance(data, Examples):
+            told = next(iter(self.rungs_.values())).inputs_.notes
+        else:
+            told = data.repeats() if isinstance(data, Dataset | Images) else self._said_of_pieces()
         for name, rung in self.rungs_.items():
             scores = self.test_scores_[name]
             line = line_of(
@@ -353,12 +354,12 @@ class Ladder(DensityMixin, BaseEstimator):
         return Ledger(
             data=data.name,
             n={
-                "train": len(self.split_.train),
-                "validation": len(self.split_.validation),
+                "train": len(self.train_) if self._pieces is None else self._pieces.n,
+                "validation": len(self.validation_),
                 "test": len(self.test_),
             },
             true_entropy=self.entropy_,
-            unit=data.unit,
+            unit=self.train_.unit,
             rungs=tuple(lines),
             best=self.best_,
             failed=self.failed_,

@@ -7,6 +7,7 @@ from landmass.catalog import CONDITIONALS, FAMILIES, OF_IMAGES, OF_TABLES, USUAL
 from landmass.data.dataset import Dataset
 from landmass.data.examples import Examples, is_number
 from landmass.data.images import Images
+from landmass.data.pieces import Pieces
 from landmass.data.schema import Boolean, Category
 from landmass.errors import SettingError
 from landmass.estimator.base import Estimator
@@ -25,14 +26,15 @@ MANY_ROWS = 5_000
 SPLINES = name_of(MixedSplineFlow())
 
 
-def usual_of_tables(data: Dataset) -> list[str]:
+def usual_of_tables(data: Dataset | Pieces) -> list[str]:
     """The families of tables that a ladder has unless others are asked for.
 
     Args:
         data: the rows.
     """
     numbers = [not isinstance(column, Category | Boolean) for column in data.schema.columns]
-    splines = len(data) >= MANY_ROWS and 2 * sum(numbers) >= len(numbers)
+    n = data.n if isinstance(data, Pieces) else len(data)
+    splines = n >= MANY_ROWS and 2 * sum(numbers) >= len(numbers)
     return [name for name in OF_TABLES if name in USUAL_OF_TABLES or (splines and name == SPLINES)]
 
 
@@ -59,7 +61,7 @@ def take_tables(wanted: Wanted) -> bool:
     return all(issubclass(cls, DensityEstimator) and "table" in cls._takes for cls in classes)
 
 
-def densities(wanted: Wanted, data: Dataset | Images, random_state: int) -> dict[str, DensityEstimator]:
+def densities(wanted: Wanted, data: Dataset | Images | Pieces, random_state: int) -> dict[str, DensityEstimator]:
     """Fresh estimators of densities.
 
     Args:
