@@ -2,13 +2,16 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
+import pyarrow
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
 import landmass
 from landmass.cli.events import FRESH_SEED
+from landmass.cli.questions import _best
 from landmass.data.builtin import truth
 from tests.cli.conftest import Call
 
@@ -114,3 +117,19 @@ def test_what_cannot_be_read_in_pieces_is_refused(call: Call, words: tuple[str, 
     assert (answer.code, answer.out) == (2, "")
     assert why in answer.err
     assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize("more", [-0.5, 0.25])
+def test_exact_answers_are_preferred_and_a_better_rung_is_told(more: float, capsys: pytest.CaptureFixture[str]):
+    exact = landmass.Independent().fit(pyarrow.table({"a": ["x", "y"] * 20, "b": [1, 2, 2, 2] * 10}))
+    network = landmass.Autoregressive()
+    network.model_ = None
+    nats = {"independent": -2.0, "autoregressive": -2.0 + more}
+    ladder = landmass.Ladder()
+    ladder.rungs_ = {"independent": exact, "autoregressive": network}
+    ladder.ledger_ = SimpleNamespace(rung=lambda name: SimpleNamespace(nats=nats[name]))
+    assert _best(ladder) == "independent"
+    told = capsys.readouterr().err
+    assert ("autoregressive scores 0.250 nats an event more" in told, "--rung autoregressive" in told) == (
+        more > 0,
+    ) * 2

@@ -72,12 +72,7 @@ def _answering(run: Path, rung: str | None) -> tuple[str, AnsweringEstimator]:
     """The rung to ask: the one named, or of those that can answer the one of the best score."""
     ladder = load_run(run)
     if rung is None and isinstance(ladder, Ladder):
-        able = [each for each in ladder.rungs_ if isinstance(ladder.rungs_[each], AnsweringEstimator)]
-        # Exact answers are taken before those of particles.
-        able = [each for each in able if isinstance(ladder.rungs_[each].model_, AbstractConditional)] or able
-        if able:
-            nats = [-np.inf if (found := ladder.ledger_.rung(each).nats) is None else found for each in able]
-            rung = able[int(np.argmax(nats))]
+        rung = _best(ladder)
     name, model = rung_of(ladder, rung)
     if not isinstance(model, AnsweringEstimator):
         raise SettingError(
@@ -85,6 +80,23 @@ def _answering(run: Path, rung: str | None) -> tuple[str, AnsweringEstimator]:
             "and latent_class"
         )
     return name, model
+
+
+def _best(ladder: Ladder) -> str | None:
+    """Of the rungs that can answer the one of the best score, exact answers before those of particles."""
+    able = {name: rung for name, rung in ladder.rungs_.items() if isinstance(rung, AnsweringEstimator)}
+    if not able:
+        return None
+    nats = {name: -np.inf if (found := ladder.ledger_.rung(name).nats) is None else found for name in able}
+    exact = [name for name in able if isinstance(able[name].model_, AbstractConditional)]
+    chosen, best = max(exact or able, key=nats.__getitem__), max(able, key=nats.__getitem__)
+    if nats[best] > nats[chosen]:
+        more = f"{nats[best] - nats[chosen]:.3f} nats an event more"
+        tell(
+            f"{title(chosen)} answers exactly; {title(best)} scores {more}, and answers by particles, which takes "
+            f"longer: --rung {best}"
+        )
+    return chosen
 
 
 def _given(model: AnsweringEstimator, texts: Sequence[str]) -> dict[str, Any]:
