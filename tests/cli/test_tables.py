@@ -94,6 +94,8 @@ def test_folder_of_tables_is_fitted_piece_by_piece(call: Call, few: None):
     assert sum(ledger["n"].values()) == 1_200
     again = call("report", "run")
     assert again.code == 0, again.err
+    page = Path("run/report.html").read_text()
+    assert ("chose among them, and" in page, "taught them too" in page) == (True, False)
     Path("run/report.html").unlink()
     Path("rides/2.parquet").unlink()
     gone = call("report", "run")

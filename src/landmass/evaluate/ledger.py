@@ -65,6 +65,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         failed: families that could not be fitted, and why.
         notes: what the reader of the data left out or changed.
         dimensions: counted numbers an event, of images; None of other data.
+        in_pieces: whether the events to learn from came in pieces.
     """
 
     data: str
@@ -76,6 +77,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     failed: dict[str, str] = {}
     notes: tuple[str, ...] = ()
     dimensions: int | None = None
+    in_pieces: bool = False
     schema_version: Literal[1] = 1
 
     def rung(self, family: str) -> Rung:

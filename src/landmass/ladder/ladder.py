@@ -142,7 +142,7 @@ class Ladder(DensityMixin, BaseEstimator):
         if isinstance(data, Examples) != (self.target_ is not None):
             needed = "landmass.read" if self.target_ is None else "landmass.examples"
             raise DataError(f"the ladder was fitted to other events; give those, as {needed}(…) reads them")
-        self._take(recalled(data, test, self.random_state, self.split_, self.ledger_.n))
+        self._take(recalled(data, test, self.random_state, self.split_, self.ledger_))
         self.test_scores_ = {name: rung.log_densities(self.test_) for name, rung in self.rungs_.items()}
         return self
 
@@ -365,6 +365,7 @@ class Ladder(DensityMixin, BaseEstimator):
             failed=self.failed_,
             notes=(*data.notes, *told),
             dimensions=data.schema.dimensions if isinstance(data, Images) else None,
+            in_pieces=self._pieces is not None,
         )
 
 

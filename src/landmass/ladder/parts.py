@@ -1,6 +1,5 @@
 """The parts of a ladder's data: what its rungs learn from, choose by and are held against."""
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +12,7 @@ from landmass.data.images import Images
 from landmass.data.pieces import Pieces
 from landmass.errors import DataError
 from landmass.estimator.states import MOST_AT_HAND
+from landmass.evaluate.ledger import Ledger
 from landmass.ladder.events import like
 
 Events = Dataset | Images | Examples
@@ -76,7 +76,7 @@ def parted(data: Events | Pieces, test: Any, seed: int, rungs: dict[str, Any]) -
     return parts
 
 
-def recalled(data: Events | Pieces, test: Any, seed: int, rows: Split, n: Mapping[str, int]) -> Parts:
+def recalled(data: Events | Pieces, test: Any, seed: int, rows: Split, ledger: Ledger) -> Parts:
     """The parts that a ladder had.
 
     Args:
@@ -84,14 +84,16 @@ def recalled(data: Events | Pieces, test: Any, seed: int, rows: Split, n: Mappin
         test: the held-out events, if it was given such.
         seed: of the split.
         rows: of the parts.
-        n: how many events they had.
+        ledger: what was said of them.
 
     Raises:
         DataError: the events are others.
     """
-    if isinstance(data, Pieces) != (len(rows.train) < n["train"]):
-        how = "at hand" if isinstance(data, Pieces) else "in pieces"
-        raise DataError(f"the ladder was fitted to events {how}; give them so")
+    n = ledger.n
+    if isinstance(data, Pieces) != ledger.in_pieces:
+        raise DataError(
+            f"the ladder was fitted to events {'in pieces' if ledger.in_pieces else 'at hand'}; give them so"
+        )
     if isinstance(data, Pieces):
         parts = parted(data, test, seed, {})
         found = [parts.pieces and parts.pieces.n, len(parts.validation), len(parts.test)]

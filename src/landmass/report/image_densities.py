@@ -133,8 +133,7 @@ def opening(m: Seen) -> list[str]:
             f"{most}{ledger.bits(best):.3f} bits for each of its {ledger.dimensions:,} numbers."
         )
     said += verdict.ratio(best, first, "image") if best.family != first.family else []
-    chose = "chose among them and then taught them too"
-    return [verdict.parts(m, f"{kind} images of {height}×{width} pixels", chose), *([" ".join(said)] if said else [])]
+    return [verdict.parts(m, f"{kind} images of {height}×{width} pixels"), *([" ".join(said)] if said else [])]
 
 
 def _bits(m: Seen) -> str:

@@ -19,7 +19,7 @@ def opening(m: Answered) -> list[str]:
     elif best.nats is not None and floor.nats is not None:
         said.append(f"Who is told nothing of an event scores {verdict.nats(floor)}.")
         said += verdict.ratio(best, floor, "answer")
-    return [verdict.parts(m, _events(m)), " ".join(said), *_figures(m), *_truth(m)]
+    return [verdict.parts(m, _events(m), taught=False), " ".join(said), *_figures(m), *_truth(m)]
 
 
 def _events(m: Answered) -> str:

@@ -11,7 +11,7 @@ from landmass.report.style import general, signed, title
 def opening(m: Measures) -> list[str]:
     """What was fitted to what, and what came of it."""
     return [
-        verdict.parts(m, f"events of {verdict.columns(m.schema.names)}", "chose among them and then taught them too"),
+        verdict.parts(m, f"events of {verdict.columns(m.schema.names)}"),
         *_verdict(m),
         *_mass(m),
     ]

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from landmass.data.schema import AnyColumn, Boolean, Category, Continuous, Datetime, Grid, Schema, kind_of
+from landmass.estimator.states import MOST_AT_HAND
 from landmass.evaluate.ledger import mean_and_error
 from landmass.report import sections, table_figures, verdict
 from landmass.report.measures import MOST_EVENTS
@@ -112,7 +113,7 @@ def opening(m: Tabled) -> list[str]:
         said.append(f"{gaps} of them {'has' if gaps == 1 else 'have'} empty cells, {some} of all.")
     events = f"events of {verdict.columns([_cut(name) for name in m.schema.names])}"
     return [
-        verdict.parts(m, events, "chose among them and then taught them too"),
+        verdict.parts(m, events, taught=m.ledger.n["train"] <= MOST_AT_HAND),
         " ".join(said),
         " ".join(_verdict(m)),
     ]

@@ -11,15 +11,16 @@ from landmass.report.style import power, signed, title
 MOST_NAMES = 6
 
 
-def parts(m: Shown, events: str, chose: str = "chose among them") -> str:
+def parts(m: Shown, events: str, taught: bool = True) -> str:
     """How the events were parted.
 
     Args:
         m: what is shown.
         events: what they are, in words.
-        chose: what the validation events did.
+        taught: whether rungs learned from the validation events, too, once these had chosen.
     """
     n = m.ledger.n
+    chose = "chose among them and then taught them too" if taught and not m.ledger.in_pieces else "chose among them"
     return (
         f"{sum(n.values()):,} {events}. {n['train']:,} taught the rungs, {n['validation']:,} {chose}, and "
         f"{n['test']:,} were kept back for the scores below."
