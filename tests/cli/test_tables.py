@@ -13,6 +13,7 @@ import landmass
 from landmass.cli.events import FRESH_SEED
 from landmass.cli.questions import _best
 from landmass.data.builtin import truth
+from landmass.ladder import events, parts
 from tests.cli.conftest import Call
 
 QUICK = ("--n", "300", "--out", "run")
@@ -81,7 +82,9 @@ def test_one_of_its_columns_is_predicted_where_it_is_named(call: Call):
     assert "nats an event: linear, 20 events" in answer.out
 
 
-def test_folder_of_tables_is_fitted_piece_by_piece(call: Call, few: None):
+def test_folder_of_tables_is_fitted_piece_by_piece(call: Call, few: None, monkeypatch: pytest.MonkeyPatch):
+    for module in (events, parts):
+        monkeypatch.setattr(module, "MOST_AT_HAND", 500)
     Path("rides").mkdir()
     for i in range(3):
         data = landmass.read("visitors", n=400, seed=i)
@@ -96,6 +99,8 @@ def test_folder_of_tables_is_fitted_piece_by_piece(call: Call, few: None):
     assert again.code == 0, again.err
     page = Path("run/report.html").read_text()
     assert ("chose among them, and" in page, "taught them too" in page) == (True, False)
+    assert ("One row has the log-density" in page, "counted from 0" in page) == (True, False)
+    assert "learned from some of these very events" in call("score", "run", "rides/1.parquet").err
     Path("run/report.html").unlink()
     Path("rides/2.parquet").unlink()
     gone = call("report", "run")
@@ -119,6 +124,13 @@ def test_what_cannot_be_read_in_pieces_is_refused(call: Call, words: tuple[str, 
     assert (answer.code, answer.out) == (2, "")
     assert why in answer.err
     assert not Path("runs").exists()
+
+
+def test_built_in_data_wins_over_a_folder_of_its_name(call: Call):
+    Path("moons").mkdir()
+    Path("moons/0.csv").write_text("a\n1\n")
+    answer = call("fit", "moons", "--n", "100", "--families", "gaussian", "--no-report", "--out", "run")
+    assert answer.code == 0, answer.err
 
 
 @pytest.mark.parametrize("more", [-0.5, 0.25])

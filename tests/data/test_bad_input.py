@@ -99,7 +99,7 @@ def there(value):
 UNREADABLE = {
     "missing file": (lambda folder: folder / "gone.csv", r"no file .*gone\.csv.*moons"),
     "misspelt built-in name": (there("mons"), r"no file mons, and no built-in data set of that name.*moons"),
-    "folder": (lambda folder: folder, r"is empty; give a folder of pictures, or a file"),
+    "folder": (lambda folder: folder, r"is empty; give a folder of pictures or of tables, or a file"),
     "unknown suffix": (csv("1,2", "data.xls"), r"cannot read .*data\.xls: landmass reads \.csv"),
     "no suffix": (csv("1,2", "data"), r"cannot read .*: landmass reads \.csv"),
     "empty file": (csv(""), r"data\.csv is empty"),

@@ -221,7 +221,7 @@ def with_a_loose_picture(folder):
     [
         (lambda folder: None, "there is no folder"),
         (nothing, "is empty"),
-        (no_picture, "holds no picture .* among its 1 files"),
+        (no_picture, "holds no table, and no picture .* among its 1 files"),
         (truncated, "a.png is a broken picture"),
         (corrupt, "a.jpg is not a picture that can"),
         (of_two_sizes, r"a.png is 8×6 and b.png is 9×9 \(width × height\); give a size"),

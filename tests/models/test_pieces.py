@@ -184,7 +184,6 @@ def test_a_function_may_make_the_pieces():
             lambda: SplineFlow().fit(pieces(PARTS)),
             "fit UniformBox, Gaussian, ProbabilisticPCA, Histogram or GaussianMixture",
         ),
-        (lambda: landmass.Ladder().fit(pieces(PARTS)), "in pieces"),
         (lambda: pieces([]), "no pieces"),
         (lambda: pieces(EVENTS), "not from Dataset"),
         (lambda: pieces("table.csv"), "only .parquet and .npy can"),

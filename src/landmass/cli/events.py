@@ -105,7 +105,10 @@ def tell_if_known(run: Path, source: str, events: Dataset | Images | Examples) -
         return
     fitted = read_json(folder / "source.json", Sources)
     of_one_set = source == fitted.source and source in EXAMPLES and EXAMPLES[source].finite
-    if of_one_set or events.sha256() == fitted.sha256:
+    # Of pieces the hash is another; a file may be one of those in a folder.
+    place = Path(source).resolve()
+    same_file = fitted.pieces and Path(fitted.source) in (place, place.parent)
+    if of_one_set or same_file or events.sha256() == fitted.sha256:
         tell(
             f"{source}: the run has learned from some of these very events, which makes their score too good; "
             f"`landmass report {shlex.quote(str(folder))}` tells the score of those that were kept back"

@@ -21,7 +21,6 @@ from landmass.data.builtin.examples import EXAMPLES
 from landmass.data.dataset import Dataset
 from landmass.data.examples import Examples
 from landmass.data.pieces import Pieces
-from landmass.data.stream import holds_tables
 from landmass.errors import DataError, FitError, SettingError, StoreError
 from landmass.evaluate.ledger import MARKS, as_text, mean_and_error
 from landmass.ladder import Ladder, usual_predictors
@@ -63,7 +62,7 @@ def fit(order: Order, *, as_json: bool = False, with_report: bool = True, remark
     if order.out is not None:
         refuse_existing(order.out)
     check_there(order.source.source)
-    in_pieces = order.source.pieces or holds_tables(Path(order.source.source))
+    in_pieces = order.source.pieces or order.source.holds_tables
     order = replace(order, source=msgspec.structs.replace(order.source, pieces=in_pieces))
     order = replace(order, families=_usual(order) if order.families is None else order.families)
     # Pictures with labels are examples, unless densities are asked for by name.

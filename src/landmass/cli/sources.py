@@ -22,7 +22,7 @@ from landmass.data.features import Table
 from landmass.data.images import Images, holds_images
 from landmass.data.pieces import Pieces
 from landmass.data.read import read
-from landmass.data.stream import pieces
+from landmass.data.stream import holds_tables, pieces
 from landmass.data.tables import check_names
 from landmass.errors import DataError, SettingError, StoreError
 from landmass.estimator.conditional import ConditionalEstimator
@@ -97,7 +97,14 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def holds_images(self) -> bool:
         """Whether the events are pictures."""
-        return self.source in DRAWN or not (self.pieces or _known(self.source) or not holds_images(Path(self.source)))
+        if self.source in DRAWN:
+            return True
+        return not (self.pieces or self.holds_tables or _known(self.source)) and holds_images(Path(self.source))
+
+    @property
+    def holds_tables(self) -> bool:
+        """Whether it is a folder of tables."""
+        return not _known(self.source) and holds_tables(Path(self.source))
 
 
 class Sources(Source, frozen=True, forbid_unknown_fields=True):

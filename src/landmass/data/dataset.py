@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Integer
 
 from landmass.data.builtin.truth import Truth
 from landmass.data.cells import decode
+from landmass.data.chances import Chances
 from landmass.data.numbers import distinct
 from landmass.data.schema import Continuous, Schema
 from landmass.data.summary import NOTHING, check_bounds, check_columns, summary
@@ -21,9 +22,6 @@ MOST_WEIGHT = 1e30
 
 AT_A_TIME = 65_536
 """Events that statistics are added up of at a time."""
-
-BY_CHANCE = 1e-6
-"""Rows of which fewer are expected if columns were independent are alike because they are copies, not by chance."""
 
 # So many rows that are copies of others are told of, if they are such a share.
 FEWEST_COPIES, COPIED = 10, 0.01
@@ -161,17 +159,11 @@ class Dataset:
         Rows of counted cells alone, of which many are alike by chance, are no copies of each other.
         """
         copy = distinct(self.X)[1]
-        alike = np.flatnonzero(self._log_chances() >= np.log(BY_CHANCE))
+        if not len(self):
+            return copy
+        alike = np.flatnonzero(~measured(self.schema, self.X) & Chances.of(self.X, len(self)).alike(self.X))
         copy[alike] = len(self) + np.arange(len(alike))
         return np.unique(copy, return_inverse=True)[1].ravel() if len(alike) else copy
-
-    def _log_chances(self) -> Float[np.ndarray, " events"]:
-        """How many rows like each would be expected if columns were independent, in log; none with a measured cell."""
-        found = np.where(measured(self.schema, self.X), -np.inf, np.log(max(len(self), 1)))
-        for values in np.where(np.isnan(self.X), np.inf, self.X).T:
-            _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-            found += np.log(count / len(self))[place.ravel()]
-        return found
 
     @property
     def unit(self) -> str:

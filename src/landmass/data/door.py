@@ -84,7 +84,8 @@ def _images(
     is_path = isinstance(source, Path) or (isinstance(source, str) and source != "-" and source not in DATASETS)
     if is_path and holds_tables(Path(source)):
         raise DataError(
-            f"{source} is a folder of tables; read them one after the other, with landmass.pieces({source!r})"
+            f"{source} is a folder of tables, and one file is needed here; what reads them one after the other is "
+            "landmass.pieces, and on the shell `landmass fit FOLDER` and `landmass score RUN FOLDER --out FOLDER`"
         )
     if is_path and holds_images(Path(source)):
         if n is not None:

@@ -227,8 +227,8 @@ def read_images(path: Path, *, size: int | tuple[int, int] | None = None, grey: 
         pictures = [name for name in files if PurePosixPath(name).suffix.lower() in PICTURES]
         if not pictures:
             some = ", ".join(sorted(PICTURES))
-            found = f"holds no picture ({some}) among its {len(files)} files" if files else "is empty"
-            raise DataError(f"{path} {found}; give a folder of pictures, or a file with the events")
+            found = f"holds no table, and no picture ({some}) among its {len(files)} files" if files else "is empty"
+            raise DataError(f"{path} {found}; give a folder of pictures or of tables, or a file with the events")
         labels, pictures = _labels(files, pictures, path)
         target = (size, size) if isinstance(size, int) else size
         sources = [path.resolve()] if path.is_file() else [path.resolve() / name for name in pictures]

@@ -8,11 +8,12 @@ from functools import cached_property, partial
 from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
-from jaxtyping import Bool, Float, Integer, Shaped
+from jaxtyping import Bool, Float, Integer, Shaped, UInt64
 
+from landmass.data.chances import Chances
 from landmass.data.dataset import AT_A_TIME, Dataset, Weighted, measured
 from landmass.data.numbers import distinct
-from landmass.data.schema import Schema
+from landmass.data.schema import Continuous, Schema
 from landmass.data.summary import NOTHING, Summary, check_bounds, check_columns, summary
 from landmass.errors import DataError
 from landmass.types import HostEvents
@@ -32,13 +33,28 @@ MOST_IN_PART = 2**40
 # blocks of rows are mixed at a time.
 OPEN, MIXED = 2, 4
 
+# Random events that tell how often values come.
+LOOKED_AT = 100_000
+
 
 class Survey(NamedTuple):
-    """What one reading of all pieces has told: how many events there are, their summed weight, and their columns."""
+    """What one reading of all pieces has told.
+
+    Args:
+        n: how many events there are.
+        total: their summed weight.
+        columns: what their columns hold.
+        content: of all events, whatever their order.
+        weighed: whether some weight differs from 1.
+        gaps: of each piece of which rows were left out, which.
+    """
 
     n: int
     total: float
     columns: list[Summary]
+    content: int
+    weighed: bool
+    gaps: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +125,22 @@ class Pieces:
         """Their summed weight."""
         return self._survey.total
 
+    @property
+    def weighed(self) -> bool:
+        """Whether some event counts other than once."""
+        return self._survey.weighed
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What was left out, in sentences: columns, and rows with an empty cell."""
+        gaps = self._survey.gaps
+        more = f"; {len(gaps)} of the pieces have such rows" if len(gaps) > 1 else ""
+        return (*self.notes, f"{gaps[0]}{more}") if gaps else self.notes
+
+    def whole(self) -> Dataset:
+        """All events, read into memory."""
+        return replace(self.some(self.n, 0), notes=self.told)
+
     def nothing(self) -> Dataset:
         """A data set of these columns without events."""
         return Dataset(np.empty((0, len(self.schema.columns))), self.schema, self.name, self.container)
@@ -168,7 +200,7 @@ class Pieces:
     def split(self, seed: int, share: float, most: int) -> tuple["Pieces", Dataset]:
         """Keep a share of the events aside, in memory; copies of an event stay on one side, and count as one.
 
-        Rows of counted cells alone may be alike by chance, and are no copies.
+        Rows of counted cells alone that may be alike by chance are no copies.
 
         Args:
             seed: seed of the choice.
@@ -183,13 +215,8 @@ class Pieces:
             lot = self._lot(piece.X, numbers, seed)
             weight = np.ones(len(piece)) if piece.weight is None else piece.weight
             held, share = held.joined(piece.X, weight, lot, share).lowest(most, share)
-        held, mine = held.distinct(), self.chosen
-
-        def others(X: HostEvents, numbers: RowNumbers) -> Bool[np.ndarray, " events"]:
-            kept = self._lot(X, numbers, seed) >= share
-            return kept if mine is None else kept & mine(X, numbers)
-
-        train = replace(self, chosen=others)
+        held = held.distinct()
+        train = replace(self, chosen=partial(self._beyond, seed, share))
         if not len(held.X) or not train.n:
             raise DataError(
                 f"{self.n} events in pieces, copies of which stay together, leave none to train or none to choose by; "
@@ -198,26 +225,49 @@ class Pieces:
         incomplete = bool(np.isnan(held.X).any())
         return train, Dataset(held.X, self.schema, self.name, self.container, weight=held.weight, incomplete=incomplete)
 
+    def _beyond(self, seed: int, share: float, X: HostEvents, numbers: RowNumbers) -> Bool[np.ndarray, " events"]:
+        """Which of some events a split leaves here."""
+        kept = self._lot(X, numbers, seed) >= share
+        return kept if self.chosen is None else kept & self.chosen(X, numbers)
+
     def _lot(self, X: HostEvents, numbers: RowNumbers, seed: int) -> Float[np.ndarray, " events"]:
         """A number in [0, 1) for each event, the same for its copies."""
-        if self.schema.plain:
-            return _lot(X, seed)
-        return _lot(np.column_stack([X, np.where(measured(self.schema, X), -1.0, numbers)]), seed)
+        if self._chances is not None:
+            alike = ~measured(self.schema, X) & self._chances.alike(X)
+            X = np.column_stack([X, np.where(alike, numbers, -1.0)])
+        return (_hashed(X, seed) >> np.uint64(11)) * 2.0**-53
+
+    @cached_property
+    def _chances(self) -> Chances | None:
+        """How often values come, by random events; None where each event has a cell that none is like by chance."""
+        if any(isinstance(c, Continuous) and not (c.atoms or c.nullable) for c in self.schema.columns):
+            return None
+        return Chances.of(self.some(LOOKED_AT, 0).X, self.n)
 
     def sha256(self) -> str:
-        """Of what one reading of all events tells of them."""
-        return hashlib.sha256(repr((self.schema, self._survey)).encode()).hexdigest()
+        """Of the events, whatever their order, and of what their columns are."""
+        return hashlib.sha256(repr((self.schema, self._survey.n, self._survey.content)).encode()).hexdigest()
 
     @cached_property
     def _survey(self) -> Survey:
+        gaps: list[str] = []
+
+        def seen() -> Iterator[Dataset]:
+            for piece in self:
+                gaps.extend([piece.gaps] if piece.gaps else [])
+                yield piece
+
         n, total, columns = 0, 0.0, [NOTHING] * len(self.schema.columns)
-        for X, weight in self.blocks():
+        content, weighed = 0, False
+        for X, weight in _reblocked(seen(), len(self.schema.columns), AT_A_TIME):
             check_bounds(self.schema, X, n)
+            content = (content + int(_hashed(X, 0).sum())) % 2**64
+            weighed |= bool((weight != 1.0).any())
             with np.errstate(over="ignore", invalid="ignore"):
                 values = np.ascontiguousarray(X.T)
                 columns = [seen.joined(summary(x, weight)) for seen, x in zip(columns, values, strict=True)]
             n, total = n + len(X), total + float(weight.sum())
-        return Survey(n, total, columns)
+        return Survey(n, total, columns, content, weighed, tuple(gaps))
 
 
 class _Held(NamedTuple):
@@ -309,8 +359,8 @@ def _reblocked(pieces: Iterator[Dataset], columns: int, size: int) -> Iterator[W
         yield X[:held], weight[:held]
 
 
-def _lot(X: HostEvents, seed: int) -> Float[np.ndarray, " events"]:
-    """A number in [0, 1) for each event, the same for its copies.
+def _hashed(X: HostEvents, seed: int) -> UInt64[np.ndarray, " events"]:
+    """A number for each event, the same for its copies.
 
     Source: Steele, Lea & Flood 2014 (the finaliser of SplitMix).
     """
@@ -322,7 +372,7 @@ def _lot(X: HostEvents, seed: int) -> Float[np.ndarray, " events"]:
         lot = (lot ^ (lot >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         lot = (lot ^ (lot >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         lot ^= lot >> np.uint64(31)
-    return (lot >> np.uint64(11)) * 2.0**-53
+    return lot
 
 
 def _told(reading: Iterator[T], name: str) -> Iterator[T]:

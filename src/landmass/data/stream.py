@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from landmass.data import mixed, points, tables
 from landmass.data.dataset import AT_A_TIME, Dataset
-from landmass.data.images import LABELS
+from landmass.data.images import PICTURES
 from landmass.data.limits import keep_little
 from landmass.data.pieces import Pieces
 from landmass.data.read import check_file, read, read_as, table_of
@@ -69,6 +69,7 @@ def pieces(
     notes: tuple[str, ...] = ()
     if plain:
         first = read(first)
+        notes = tuple(note for note in first.notes if note != first.gaps)
         # The schema's columns are to be the data's.
         known = first.with_schema(schema or first.schema).schema
     else:
@@ -76,11 +77,12 @@ def pieces(
         if known is None:
             known, notes = mixed.found_schema(witnesses(map(as_arrow, chain([first], items))), columns, drop, name)
         first = read_as(first, known)
-    return Pieces([partial(_read, part, known) for part in parts], known, name, first.container, notes=notes)
+    each = read if plain else partial(read_as, schema=known)
+    return Pieces([partial(_read, part, each) for part in parts], known, name, first.container, notes=notes)
 
 
-def _read(part: Part, schema: Schema) -> Iterator[Dataset]:
-    return (read(item) if schema.plain else read_as(item, schema) for item in part())
+def _read(part: Part, each: Callable[[Any], Dataset]) -> Iterator[Dataset]:
+    return map(each, part())
 
 
 def in_tables(path: str | Path, rows: int = AT_A_TIME, first: int = 0) -> Iterator[pa.Table]:
@@ -115,27 +117,32 @@ def files_of(path: Path) -> list[Path]:
     if not path.is_dir() or (path / "manifest.json").exists():
         check_file(path, whole=path.suffix.lower() not in IN_PIECES)
         return [path]
-    known = (*IN_PIECES, *WHOLE)
-    found = sorted(each for each in path.iterdir() if each.suffix.lower() in known and each.name[0] not in "._")
+    found = _tables_in(path)
     if not found:
-        raise DataError(f"the folder {path} holds no file that ends in {', '.join(known)}; give one that does")
+        known = ", ".join((*IN_PIECES, *WHOLE))
+        raise DataError(f"the folder {path} holds no file that ends in {known}; give one that does")
     for each in found:
         check_file(each, whole=each.suffix.lower() in WHOLE)
     return found
 
 
 def holds_tables(path: Path) -> bool:
-    """Whether a path leads to a folder of tables, and of nothing else.
+    """Whether a path leads to a folder of tables, and of no pictures, in it or in the folders inside.
 
     Args:
         path: whatever a person calls data.
     """
     if not path.is_dir() or (path / "manifest.json").exists():
         return False
-    seen = [each for each in path.iterdir() if each.name[0] not in "._"]
-    # Labels of pictures stand beside these.
-    tables = {each.suffix.lower() for each in seen if each.name != LABELS}
-    return bool(tables) and tables <= {*IN_PIECES, *WHOLE}
+    inside = [each for each in path.iterdir() if each.is_dir()]
+    pictures = (file.suffix.lower() in PICTURES for folder in (path, *inside) for file in folder.iterdir())
+    return bool(_tables_in(path)) and not any(pictures)
+
+
+def _tables_in(folder: Path) -> list[Path]:
+    known = (*IN_PIECES, *WHOLE)
+    files = sorted(each for each in folder.iterdir() if each.suffix.lower() in known and each.name[0] not in "._")
+    return [each for each in files if not each.is_dir()]
 
 
 def as_arrow(source: Any) -> pa.Table:

@@ -14,13 +14,14 @@ from landmass.data.examples import Examples, read_examples
 from landmass.data.images import Images
 from landmass.data.pieces import Pieces
 from landmass.errors import DataError, SettingError
+from landmass.estimator.states import MOST_AT_HAND
 from landmass.ladder.rungs import Wanted, are_densities, take_tables
 
 WEIGHED = "a ladder's events have no weights, as not all of its families can honour them; give copies"
 
 
 def read_events(X: Any, target: Any, families: Wanted) -> Dataset | Images | Examples | Pieces:
-    """Events to fit densities to, at hand or in pieces, or examples to fit predictors to.
+    """Events to fit densities to, or examples to fit predictors to; few events in pieces are read whole.
 
     Raises:
         DataError: they cannot be modelled.
@@ -28,10 +29,10 @@ def read_events(X: Any, target: Any, families: Wanted) -> Dataset | Images | Exa
     if isinstance(X, Pieces):
         if target is not None:
             raise SettingError("predictors need all their examples in memory, and these events come in pieces")
-        if X.total != X.n:
+        if X.weighed:
             raise DataError(WEIGHED)
         X.check_fit()
-        return X
+        return X.whole() if X.n <= MOST_AT_HAND else X
     name = X if isinstance(X, str) else ""
     # A name of both images and examples means examples, unless densities are asked for.
     drawn = name in DRAWN and (name not in EXAMPLES or are_densities(families))

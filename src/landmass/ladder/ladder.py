@@ -117,6 +117,7 @@ class Ladder(DensityMixin, BaseEstimator):
         if self.target_ is None:
             self._stack(self.validation_scores_, seconds, listen)
         self.ledger_ = self._ledger(data, seconds)
+        self._pieces = None
         if run is not None:
             self.save_into(run)
         return self
@@ -142,7 +143,7 @@ class Ladder(DensityMixin, BaseEstimator):
         if isinstance(data, Examples) != (self.target_ is not None):
             needed = "landmass.read" if self.target_ is None else "landmass.examples"
             raise DataError(f"the ladder was fitted to other events; give those, as {needed}(…) reads them")
-        self._take(recalled(data, test, self.random_state, self.split_, self.ledger_))
+        self._take(recalled(data, test, self.random_state, self.split_, self.ledger_)._replace(pieces=None))
         self.test_scores_ = {name: rung.log_densities(self.test_) for name, rung in self.rungs_.items()}
         return self
 
@@ -239,13 +240,11 @@ class Ladder(DensityMixin, BaseEstimator):
             return predictors(self.families, data, self.random_state)
         return densities(self.families, data, self.random_state)
 
-    def _said_of_pieces(self) -> tuple[str, ...]:
-        """Warnings of what the events at hand hold, and which rungs learned from these alone."""
+    def _said_of(self, data: Pieces) -> tuple[str, ...]:
+        """What was left out of events in pieces, and which rungs learned from those at hand alone."""
         few = [name for name, rung in self.rungs_.items() if not (rung._reads_pieces or isinstance(rung, Stack))]
-        if not few or self._pieces is None or len(self.train_) == self._pieces.n:
-            return self.train_.repeats()
-        learned = f"{', '.join(few)} learned from {len(self.train_):,} random ones of {self._pieces.n:,} events"
-        return (*self.train_.repeats(), learned)
+        learned = f"{', '.join(few)} learned from {len(self.train_):,} random events, as they do not read pieces"
+        return (*data.told, learned) if few else data.told
 
     def _take(self, parts: Parts) -> None:
         """Keep the parts of the data."""
@@ -286,7 +285,7 @@ class Ladder(DensityMixin, BaseEstimator):
             train = self._pieces if in_pieces else self.train_
             rung.fit_parts(train, self.validation_, listen, checkpoint.inside("fit"))
             scores = rung.log_densities(self.validation_)
-            if not (in_pieces or isinstance(self.train_, Examples)):
+            if self._pieces is None and not isinstance(self.train_, Examples):
                 # What validation chose is settled; the cheap families now learn from its events too.
                 rung.refit(self.train_.joined(self.validation_), checkpoint.inside("refit"))
         except StoreError:
@@ -332,9 +331,9 @@ class Ladder(DensityMixin, BaseEstimator):
         weight = {} if stack is None else dict(zip(stack.parts_, stack.weights_.tolist(), strict=True))
         lines, below, copies = [], None, self.test_.copies()
         if isinstance(data, Examples):
-            told = next(iter(self.rungs_.values())).inputs_.notes
+            notes = (*data.notes, *next(iter(self.rungs_.values())).inputs_.notes)
         else:
-            told = data.repeats() if isinstance(data, Dataset | Images) else self._said_of_pieces()
+            notes = self._said_of(data) if isinstance(data, Pieces) else (*data.notes, *data.repeats())
         for name, rung in self.rungs_.items():
             scores = self.test_scores_[name]
             line = line_of(
@@ -363,7 +362,7 @@ class Ladder(DensityMixin, BaseEstimator):
             rungs=tuple(lines),
             best=self.best_,
             failed=self.failed_,
-            notes=(*data.notes, *told),
+            notes=notes,
             dimensions=data.schema.dimensions if isinstance(data, Images) else None,
             in_pieces=self._pieces is not None,
         )

@@ -124,11 +124,10 @@ def _of_pieces(data: Pieces, given: Any, seed: int) -> Parts:
 
 
 def _unweighed(held: Dataset, most: int, seed: int) -> Dataset:
-    """Distinct events as often as their copies came, in random order; no more than so many."""
-    if held.weight is None or not len(held):
+    """Distinct events as often as their copies came, or, where these are too many, in proportion to that."""
+    if held.weight is None:
         return held
-    order = np.random.default_rng(seed).permutation(len(held))
-    copies = held.weight[order].astype(int)
-    few = max(int((np.cumsum(copies) <= most).sum()), 1)
-    rows = np.repeat(order[:few], np.minimum(copies[:few], most))
+    rows = np.repeat(np.arange(len(held)), held.weight.astype(int))
+    if len(rows) > most:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
     return Dataset(held.X[rows], held.schema, held.name, held.container, incomplete=held.incomplete)

@@ -56,13 +56,13 @@ class Strange:
     """A held-out event of low density.
 
     Args:
-        row: its place in the data, or in the test data where that came on its own.
+        row: its place in the data, or in the test data where that came on its own; None of data in pieces.
         nats: its log-density under the rung that answers.
         event: its cells.
         odd: the cells that are least likely, measured by what is usual; none where no rung knows.
     """
 
-    row: int
+    row: int | None
     nats: float
     event: Float[np.ndarray, " columns"]
     odd: list[Odd]
@@ -174,11 +174,13 @@ def _strangest(ladder: Ladder, classes: LatentClass | None, given: CellScores | 
     """The held-out events of lowest density, the lowest first."""
     scores, X = ladder.test_scores_[ladder.answering_], ladder.test_.X
     chosen = np.argsort(scores, kind="stable")[:STRANGE_ROWS]
-    rows = ladder.split_.test if len(ladder.split_.test) == len(X) else np.arange(len(X))
+    rows = (ladder.split_.test if len(ladder.split_.test) == len(X) else np.arange(len(X))).tolist()
+    if ladder.ledger_.in_pieces:
+        rows = [None] * len(X)
     odd: list[list[Odd]] = [[] for _ in chosen]
     if classes is not None and given is not None:
         odd = odd_cells(classes, ladder.test_.take(chosen), given.mean(0))
-    return [Strange(int(rows[i]), float(scores[i]), X[i], each) for i, each in zip(chosen, odd, strict=True)]
+    return [Strange(rows[i], float(scores[i]), X[i], each) for i, each in zip(chosen, odd, strict=True)]
 
 
 def odd_cells(rung: AnsweringEstimator, events: Dataset, usual: Float[np.ndarray, " columns"]) -> list[list[Odd]]:

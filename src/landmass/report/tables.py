@@ -278,8 +278,9 @@ def _strange_section(m: Tabled) -> str:
     if not m.strange:
         return ""
     first = m.strange[0]
+    called = "One row" if first.row is None else f"Row {first.row:,}"
     said = [
-        f"Row {first.row:,} has the log-density {_nats(first.nats)} under the {title(m.last)}, the lowest of the "
+        f"{called} has the log-density {_nats(first.nats)} under the {title(m.last)}, the lowest of the "
         "held-out events. Such rows are worth a look: they were told wrongly, or are simply rare."
     ]
     if first.odd:
@@ -290,14 +291,18 @@ def _strange_section(m: Tabled) -> str:
             f"class rung has {_nats(worst.nats)} nats for it, where {column} has {_nats(worst.usual)} on average."
         )
     heads, rows = _odd_rows(m) if any(each.odd for each in m.strange) else _plain_rows(m)
-    caption = f"The {len(m.strange)} held-out rows of lowest log-density, in nats; rows are counted from 0."
+    counted = "; rows are counted from 0"
+    if first.row is None:
+        place, counted = heads.index("row"), ""
+        heads, *rows = ([*line[:place], *line[place + 1 :]] for line in (heads, *rows))
+    caption = f"The {len(m.strange)} held-out rows of lowest log-density, in nats{counted}."
     return "\n".join(["<h2>The strangest rows</h2>", paragraphs([" ".join(said)]), table(caption, heads, rows)])
 
 
 def _odd_rows(m: Tabled) -> tuple[list[str], list[list[str]]]:
     heads = ["strange cell", "given the others", "that column on average", "row", "the whole row"]
     rows = [
-        [odd_words(m, each, odd), _nats(odd.nats), _nats(odd.usual), f"{each.row:,}", _nats(each.nats)]
+        [odd_words(m, each, odd), _nats(odd.nats), _nats(odd.usual), _number(each), _nats(each.nats)]
         for each in m.strange
         for odd in each.odd
     ]
@@ -307,7 +312,11 @@ def _odd_rows(m: Tabled) -> tuple[list[str], list[list[str]]]:
 def _plain_rows(m: Tabled) -> tuple[list[str], list[list[str]]]:
     some = list(range(len(m.schema.columns)))[:MOST_CELLS]
     heads = ["row", "log-density", *(_cut(m.schema.names[i]) for i in some)]
-    return heads, [[f"{e.row:,}", _nats(e.nats), *(_cell(m, e, i) for i in some)] for e in m.strange]
+    return heads, [[_number(e), _nats(e.nats), *(_cell(m, e, i) for i in some)] for e in m.strange]
+
+
+def _number(event: Strange) -> str:
+    return "" if event.row is None else f"{event.row:,}"
 
 
 def odd_words(m: Tabled, event: Strange, odd: Odd) -> str:
