@@ -152,9 +152,13 @@ CASES = {
     # Nothing that can be read.
     "missing file": Case(("fit", "tabel.csv"), ("there is no file tabel.csv", "did you mean 'table.csv'?")),
     "folder": Case(
-        ("fit", "folder"), ("folder is empty", "give a folder of pictures, or a file"), lambda: os.mkdir("folder")
+        ("fit", "folder"),
+        ("folder is empty", "give a folder of pictures or of tables, or a file"),
+        lambda: os.mkdir("folder"),
     ),
-    "folder called CSV": fit("data.csv", os.mkdir, "data.csv is empty", "give a folder of pictures, or a file"),
+    "folder called CSV": fit(
+        "data.csv", os.mkdir, "data.csv is empty", "give a folder of pictures or of tables, or a file"
+    ),
     "run as source": Case(("fit", "RUN"), ("is the folder of a run", "give the file that holds the events")),
     "empty file": fit("data.csv", "", "data.csv is empty", "it needs a row for each event"),
     "white space": fit("data.csv", "\n \n", "data is empty", "it needs a line for each event"),

@@ -91,9 +91,8 @@ def recalled(data: Events | Pieces, test: Any, seed: int, rows: Split, ledger: L
     """
     n = ledger.n
     if isinstance(data, Pieces) != ledger.in_pieces:
-        raise DataError(
-            f"the ladder was fitted to events {'in pieces' if ledger.in_pieces else 'at hand'}; give them so"
-        )
+        how = "in pieces" if ledger.in_pieces else "at hand"
+        raise DataError(f"the ladder was fitted to {sum(n.values())} events {how}; give the same, and so")
     if isinstance(data, Pieces):
         parts = parted(data, test, seed, {})
         found = [parts.pieces and parts.pieces.n, len(parts.validation), len(parts.test)]
