@@ -153,6 +153,17 @@ def test_columns_are_left_out_and_found_by_name_whatever_the_others_hold(path, e
     assert np.array_equal(found.whole().X, np.concatenate([events, events]))
 
 
+def test_files_of_a_folder_without_rows_are_left_out(tmp_path):
+    (tmp_path / "0.csv").write_text("a,b\n")
+    (tmp_path / "1.csv").write_text("a,b\n1,2\n\n3,4\n")
+    parquet.write_table(pa.table({"a": np.empty(0), "b": np.empty(0)}), tmp_path / "2.parquet")
+    assert pieces(tmp_path, find=True).whole().X.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    (tmp_path / "1.csv").unlink()
+    (tmp_path / "2.parquet").unlink()
+    with pytest.raises(DataError, match="and has rows"):
+        pieces(tmp_path)
+
+
 def test_what_is_left_out_is_told(events):
     gaps = [None if i % 100 == 0 else x for i, x in enumerate(events[:, 0].tolist())]
     table = pa.table({"a": gaps, "b": events[:, 1], "word": ["x"] * len(events)})

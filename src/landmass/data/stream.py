@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -106,7 +106,7 @@ def in_tables(path: str | Path, rows: int = AT_A_TIME, first: int = 0) -> Iterat
 
 
 def files_of(path: Path) -> list[Path]:
-    """A file, or the files of a folder in the order of their names, without hidden ones.
+    """A file, or the files of a folder in the order of their names, without hidden ones and lone column names.
 
     Args:
         path: of the file or folder.
@@ -117,10 +117,10 @@ def files_of(path: Path) -> list[Path]:
     if not path.is_dir() or (path / "manifest.json").exists():
         check_file(path, whole=path.suffix.lower() not in IN_PIECES)
         return [path]
-    found = _tables_in(path)
+    found = [file for file in _tables_in(path) if not _only_names(file)]
     if not found:
         known = ", ".join((*IN_PIECES, *WHOLE))
-        raise DataError(f"the folder {path} holds no file that ends in {known}; give one that does")
+        raise DataError(f"the folder {path} holds no file that ends in {known} and has rows; give one that does")
     for each in found:
         check_file(each, whole=each.suffix.lower() in WHOLE)
     return found
@@ -143,6 +143,14 @@ def _tables_in(folder: Path) -> list[Path]:
     known = (*IN_PIECES, *WHOLE)
     files = sorted(each for each in folder.iterdir() if each.suffix.lower() in known and each.name[0] not in "._")
     return [each for each in files if not each.is_dir()]
+
+
+def _only_names(file: Path) -> bool:
+    """Whether a file of text has a line of column names and nothing else."""
+    if file.suffix.lower() not in WHOLE:
+        return False
+    with file.open("rb") as lines:
+        return sum(bool(line.strip()) for line in islice(lines, 100)) == 1
 
 
 def as_arrow(source: Any) -> pa.Table:
