@@ -56,6 +56,15 @@ def test_a_folder_that_was_begun_is_gone_on_with(call, run_folder, source, tmp_p
 
 
 @pytest.mark.usefixtures("small")
+def test_a_folder_whose_maker_was_killed_before_its_manifest_was_there_is_taken(call, run_folder, source, tmp_path):
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / "._manifest.json.77").write_text("{")
+    answer = call("score", str(run_folder), str(source[0]), "--out", "begun")
+    assert answer.code == 0, answer.err
+    assert {each.name[:5] for each in (tmp_path / "begun").iterdir()} == {"part-", "_mani"}
+
+
+@pytest.mark.usefixtures("small")
 def test_what_is_no_folder_of_these_scores_is_left_alone(call, run_folder, source, tmp_path):
     path, _ = source
     assert call("score", str(run_folder), str(path), "--out", "scores").code == 0

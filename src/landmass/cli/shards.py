@@ -123,9 +123,13 @@ def _begin(out: Path, work: Work) -> int:
         make_folder(out)
     if not out.is_dir():
         raise StoreError(f"{out} is there already, and no folder; remove it or choose another name")
+    # Left by a process that was killed while it wrote.
+    unwritten = [*out.glob(f".{MANIFEST}.*")]
     if not (out / MANIFEST).exists():
-        if any(out.iterdir()):
+        if any(each not in unwritten for each in out.iterdir()):
             raise StoreError(f"the folder {out} holds something else; remove it or choose another name")
+        for rest in unwritten:
+            rest.unlink()
         write_json(out / MANIFEST, Written(work))
         return 0
     written = read_json(out / MANIFEST, Written)
@@ -133,8 +137,7 @@ def _begin(out: Path, work: Work) -> int:
         raise StoreError(f"{out} was begun for other rows, or another run; remove it or choose another name")
     if written.n is not None:
         raise StoreError(f"{out} holds all scores of these rows already; remove it or choose another name")
-    # Left by a process that was killed while it wrote.
-    for rest in (*out.glob(".part-*"), *out.glob(f".{MANIFEST}.*")):
+    for rest in (*out.glob(".part-*"), *unwritten):
         rest.unlink()
     done = 0
     while (out / _named(done)).exists():
