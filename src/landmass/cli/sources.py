@@ -158,18 +158,13 @@ def fresh(name: str, like: Source, n: int | None = None) -> Source:
 
 
 def read_to_fit(source: Source) -> tuple[Events | Pieces, Source]:
-    """Read events to fit something to, at hand or in pieces; the reader's notes go to stderr.
+    """Read events to fit something to, in pieces where the source says so, and else as `read_events` does.
 
     Args:
-        source: what to read.
-
-    Returns:
-        The events, and the source with their hash and an absolute path.
+        source: see there, and so for what comes back.
 
     Raises:
-        DataError: there is nothing of that name, or it cannot be modelled.
         SettingError: an option has no meaning for events in pieces.
-        StoreError: the events are not those of the hash any more.
     """
     if not source.pieces:
         return read_events(source)
