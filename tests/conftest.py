@@ -1,5 +1,6 @@
-"""How the tests see landmass: shapes checked at every call, every silent promotion an error."""
+"""How the tests see landmass: shapes checked at the calls of functions, every silent promotion an error."""
 
+import ast
 import os
 from pathlib import Path
 from typing import Any, Self
@@ -9,6 +10,7 @@ import hypothesis
 import jax
 import jaxtyping
 import pytest
+from jaxtyping import _import_hook
 
 CACHE = Path(__file__).parents[1] / ".cache" / "jax"
 
@@ -16,7 +18,25 @@ CACHE = Path(__file__).parents[1] / ".cache" / "jax"
 check_types = beartype.beartype(
     conf=beartype.BeartypeConf(is_pep484_tower=True, hint_overrides=beartype.FrozenDict({Self: Any}))
 )
-jaxtyping.install_import_hook("landmass", "tests.conftest.check_types")
+QUICKLY = "xla_backend_optimization_level" in os.environ.get("XLA_FLAGS", "")
+
+
+class Outer(_import_hook.JaxtypingTransformer):
+    """Leaves functions within functions alone, which would be decorated anew at each call of the outer one.
+
+    That takes a sixth of the suite; `make test-slow` checks them, too.
+    """
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        within = any(isinstance(parent, ast.FunctionDef) for parent in self._parents)
+        return node if within else super().visit_FunctionDef(node)
+
+
+check_outer = check_types
+if QUICKLY:
+    _import_hook.JaxtypingTransformer = Outer
+# Python keeps byte code by this name.
+jaxtyping.install_import_hook("landmass", f"tests.conftest.check_{'outer' if QUICKLY else 'types'}")
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -27,8 +47,6 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 os.environ["JAX_COMPILATION_CACHE_DIR"] = str(CACHE)
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["MPLBACKEND"] = "Agg"
-
-QUICKLY = "xla_backend_optimization_level" in os.environ.get("XLA_FLAGS", "")
 
 hypothesis.settings.register_profile("landmass", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("landmass")
