@@ -1,4 +1,4 @@
-"""How much may be read, a bound that holds before anything is allocated; and how little memory is kept."""
+"""How much may be read, a bound that holds before anything is allocated; and what is given back."""
 
 import ctypes
 import os
@@ -10,12 +10,6 @@ from landmass.errors import DataError
 
 # A file that unpacks to more than so many times its size is a bomb.
 LARGEST_GROWTH = 200
-
-# glibc's settings, by number: threads share two heaps (by default they have eight for each core), and what takes
-# 128 kB or more always has pages of its own, which go back when it is freed; by default that bound grows to 32 MB.
-M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3
-HEAP = {M_ARENA_MAX: 2, M_MMAP_THRESHOLD: 1 << 17}
-
 
 TAKE_FEWER = "take fewer rows or columns"
 IN_PIECES = (
@@ -47,9 +41,8 @@ def check_size(what: str, size: int, remedy: str = TAKE_FEWER) -> None:
         )
 
 
-def keep_little() -> None:
-    """Let this process give back what it freed, where otherwise it would keep it; best before any thread begins."""
-    pa.set_memory_pool(pa.system_memory_pool())
-    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
-        for setting, value in HEAP.items():
-            mallopt(setting, value)
+def give_back() -> None:
+    """Give freed memory back to the system, which Arrow and the heaps of threads otherwise keep for later."""
+    pa.default_memory_pool().release_unused()
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trim(0)

@@ -12,7 +12,6 @@ import pyarrow as pa
 from landmass.data import mixed, points, tables
 from landmass.data.dataset import AT_A_TIME, Dataset
 from landmass.data.images import PICTURES
-from landmass.data.limits import keep_little
 from landmass.data.pieces import Pieces
 from landmass.data.read import check_file, read, read_as, table_of
 from landmass.data.schema import Schema
@@ -38,8 +37,8 @@ def pieces(
     """Events to read piece by piece, for data that does not fit into memory.
 
     The families that add up statistics of events, one by one, can be fitted to them: the uniform box, the Gaussian,
-    probabilistic PCA, the histogram and the Gaussian mixture; and the families of tables, which choose on a sample of
-    the rows and then read all of them once.
+    probabilistic PCA, the histogram and the Gaussian mixture; and of tables `Independent`, `LatentClass`,
+    `Autoregressive` and `MixedSplineFlow`, which choose on a sample of the rows and then read all of them once.
 
     Args:
         source: the path of a Parquet or NPY file; a folder of such and of CSV or TSV files, read in the order of their
@@ -58,7 +57,6 @@ def pieces(
         raise SettingError(f"rows must be at least 1, got {rows}")
     if schema is not None and (find or columns or drop):
         raise SettingError("a schema says what all columns hold; leave out find, columns and drop, or the schema")
-    keep_little()
     name = Path(source).stem if isinstance(source, str | Path) else "data"
     plain = schema.plain if schema else not (find or columns or drop)
     parts = _parts(source, rows, tables.parquet_pieces if plain else tables.parquet_tables)

@@ -15,7 +15,7 @@ from narwhals.exceptions import DuplicateError
 from pyarrow import parquet
 
 from landmass.data.dataset import Dataset
-from landmass.data.limits import IN_PIECES, check_size
+from landmass.data.limits import IN_PIECES, check_size, give_back
 from landmass.data.numbers import as_float64
 from landmass.data.schema import Schema
 from landmass.errors import DataError
@@ -154,6 +154,8 @@ def parquet_tables(path: Path, rows: int, group: int, columns: list[str] | None 
         groups = [group] if group < file.num_row_groups else []
         for batch in file.iter_batches(rows, groups, columns):
             yield pa.Table.from_batches([batch])
+            del batch
+            give_back()
 
 
 @contextmanager
