@@ -302,6 +302,12 @@ def test_manifest_that_names_other_rungs_is_not_loaded(ladder, tmp_path, rungs):
         landmass.load(tmp_path / "run")
 
 
+@pytest.mark.parametrize("name", ["k=4", "../x", "stack"])
+def test_names_that_no_folder_can_have_are_refused(events, name):
+    with pytest.raises(SettingError, match="a rung cannot be called"):
+        Ladder({name: Gaussian()}).fit(events)
+
+
 def test_too_few_events_for_a_ladder_are_refused():
     with pytest.raises(DataError, match=r"10 events are too few for a ladder.*give at least 20"):
         landmass.Ladder(["uniform_box", "gaussian"]).fit(np.random.default_rng(0).standard_normal((10, 2)))

@@ -55,6 +55,27 @@ def test_a_folder_that_was_begun_is_gone_on_with(call, run_folder, source, tmp_p
     }
 
 
+def test_a_single_row_has_a_score_and_no_standard_error(call, run_folder, tmp_path):
+    parquet.write_table(pa.table({"height": [10.0], "weight": [10.5]}), tmp_path / "one.parquet")
+    answer = call("score", str(run_folder), "one.parquet", "--out", "scores")
+    score = landmass.load(run_folder).last_.score_samples([[10.0, 10.5]])[0]
+    assert answer.out.startswith(f"{score:.4f} nats an event: ")
+    assert json.loads((tmp_path / "scores" / "_manifest.json").read_text())["nats"] == pytest.approx(score)
+
+
+@pytest.mark.usefixtures("small")
+def test_scores_of_another_run_of_the_same_data_are_not_gone_on_with(call, source, table_text, tmp_path):
+    (tmp_path / "table.csv").write_text(table_text)
+    fit = ("fit", "table.csv", "--families", "gaussian_mixture", "--no-report")
+    for components in ("1", "2"):
+        assert (
+            call(*fit, "--set", f"gaussian_mixture.n_components={components}", "--out", f"run-{components}").code == 0
+        )
+    assert call("score", "run-1", str(source[0]), "--out", "scores").code == 0
+    answer = call("score", "run-2", str(source[0]), "--out", "scores")
+    assert (answer.code, "was begun for other rows, or another run" in answer.err) == (2, True)
+
+
 @pytest.mark.usefixtures("small")
 def test_a_folder_whose_maker_was_killed_before_its_manifest_was_there_is_taken(call, run_folder, source, tmp_path):
     (tmp_path / "begun").mkdir()
@@ -74,7 +95,8 @@ def test_what_is_no_folder_of_these_scores_is_left_alone(call, run_folder, sourc
         ((str(path / "a.parquet"), "--out", "scores"), "was begun for other rows"),
         ((str(path), "--out", "rows"), "holds something else"),
         ((str(path), "--out", "more", "--rows"), "leave out --rows"),
-        (("land", "--out", "more"), "no file land"),
+        (("land", "--out", "more"), "for scores of files, and land is none"),
+        ((str(path), "--out", "more", "--n", "3"), "--n, --seed and --binary say nothing of"),
     ]:
         answer = call("score", str(run_folder), *words)
         assert answer.code == 2

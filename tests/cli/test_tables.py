@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pyarrow
 import pyarrow.csv
 import pyarrow.parquet
@@ -124,6 +125,76 @@ def test_what_cannot_be_read_in_pieces_is_refused(call: Call, words: tuple[str, 
     assert (answer.code, answer.out) == (2, "")
     assert why in answer.err
     assert not Path("runs").exists()
+
+
+def town(seed: int, n: int) -> pyarrow.Table:
+    """Rows of words, dates and numbers; of few of them most words differ."""
+    rng = np.random.default_rng(seed)
+    day = (np.datetime64("2024-01-01") + rng.integers(0, 90, n)).astype("datetime64[s]")
+    day = day + rng.integers(0, 86_400, n) if n > 50 else day
+    street = np.char.add("street ", rng.integers(0, 40, n).astype(str))
+    return pyarrow.table({"id": np.arange(n) + 7, "day": day, "street": street, "rent": rng.normal(9.0, 1.0, n)})
+
+
+def test_held_out_rows_hold_what_the_columns_of_the_others_do(call: Call, few: None):
+    """Of twelve rows streets would name rows, and times that are midnight would be days."""
+    pyarrow.parquet.write_table(town(0, 400), "rents.parquet")
+    pyarrow.parquet.write_table(town(1, 12).drop(["id"]), "later.parquet")
+    words = ("--drop", "id", "--out", "run", "--no-report")
+    answer = call("fit", "rents.parquet", "--test", "later.parquet", *words)
+    assert answer.code == 0, answer.err
+    assert json.loads(Path("run/ledger.json").read_text())["n"]["test"] == 12
+    told = json.loads(call("score", "run", "later.parquet", "--json").out)
+    assert told["nats"] == pytest.approx(json.loads(Path("run/ledger.json").read_text())["rungs"][0]["nats"])
+    assert call("report", "run").code == 0
+
+
+def test_columns_that_are_left_out_are_declared_in_a_file(call: Call, few: None):
+    pyarrow.parquet.write_table(town(0, 400), "rents.parquet")
+    Path("rents.toml").write_text(call("schema", "rents.parquet", "--drop", "id", "--toml").out)
+    answer = call("fit", "rents.parquet", "--schema", "rents.toml", "--out", "run", "--no-report")
+    assert answer.code == 0, answer.err
+    assert landmass.load("run").rungs_["independent"].data_.schema.names == ["day", "street", "rent"]
+    Path("wrong.toml").write_text("drop = 3")
+    answer = call("fit", "rents.parquet", "--schema", "wrong.toml")
+    assert (answer.code, "write a list, such as drop" in answer.err) == (2, True)
+
+
+def test_decimal_commas_are_numbers_for_schema_too(call: Call):
+    Path("rents.csv").write_text("rent;rooms\n" + "".join(f"{i},5;{i % 4}\n" for i in range(40)) + "x;2\n")
+    for command in ("schema", "fit"):
+        answer = call(command, "rents.csv")
+        assert answer.code == 2
+        assert "'rent' holds text among its numbers: 'x'" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("conditional", "run", "hour=3", "hour=4"), "'hour' is given twice"),
+        (("conditional", "run", "hour=3", "-n", "999999999999"), "more than half of this machine's"),
+        (("impute", "run", "visitors", "--draws", "999999999"), "more than half of this machine's"),
+        (("score", "run", "rows.csv", "--n", "3"), "--n counts events of a built-in data set"),
+        (("score", "run", "-", "--out", "scores"), "for scores of files, and - is none"),
+    ],
+)
+def test_questions_that_make_no_sense_are_refused(call: Call, fitted, words: tuple[str, ...], why: str):
+    data = landmass.read("visitors", n=20)
+    pyarrow.csv.write_csv(data.wrap(data.X), "rows.csv")
+    answer = call(*words)
+    assert (answer.code, answer.out) == (2, "")
+    assert why in answer.err
+    assert not Path("scores").exists()
+
+
+def test_built_in_events_are_not_ranked_among_themselves(call: Call, fitted):
+    same = ("--anomalies", "--held-out", "visitors", "--n", "500", "--json")
+    told = json.loads(call("score", "run", "visitors", *same).out)
+    assert told["held_out"] == 10_000
+    fresh = landmass.OutlierDetector(landmass.load("run").rungs_["independent"])
+    kept = landmass.read("visitors", n=10_000, seed=FRESH_SEED + 1)
+    expected = fresh.calibrate(kept).tail_probability(landmass.read("visitors", n=500, seed=FRESH_SEED))
+    assert told["strangest"][0]["tail_probability"] == pytest.approx(expected.min())
 
 
 def test_built_in_data_wins_over_a_folder_of_its_name(call: Call):

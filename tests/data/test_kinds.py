@@ -25,6 +25,7 @@ from landmass import (
     Schema,
     SettingError,
 )
+from landmass.data.read import read_as
 
 RNG = np.random.default_rng(0)
 N, MANY = 200, 2_000
@@ -238,6 +239,18 @@ def test_declared_kinds_win_over_what_is_found():
     assert landmass.read(table, columns={"row": "integer"}).schema.columns[2] == Integer(name="row")
 
 
+def test_grid_is_declared_by_name_where_numbers_lie_on_one():
+    whole, fine = 5 * RNG.integers(0, 9, 60), RNG.integers(0, 10**7, 60) / 1e3
+    table = pd.DataFrame({"whole": whole, "fine": fine, "free": RNG.random(60)})
+    assert landmass.read(table, columns={"whole": "grid"}).schema.columns[:2] == (
+        Grid(name="whole", step=5.0),
+        Real(name="fine"),
+    )
+    assert landmass.read(table, columns={"fine": "grid"}).schema.columns[1] == Grid(name="fine", step=0.001)
+    with pytest.raises(DataError, match="column 'free' is declared grid, and its numbers lie on none; declare it real"):
+        landmass.read(table, columns={"free": "grid"})
+
+
 @pytest.mark.parametrize(
     ("columns", "error", "told"),
     [
@@ -288,3 +301,25 @@ def test_schema_survives_its_file():
 def test_plain_reading_is_as_before():
     table = pa.table({"x": [1, 2, 3], "word": ["a", "b", "c"]})
     assert landmass.read(table).schema == Schema.real(["x"])
+
+
+def test_dates_that_are_counted_in_other_ticks_are_counted_anew():
+    days = pd.date_range("2024-01-01", periods=40)
+    by_day = landmass.read(pd.DataFrame({"when": days, "x": RNG.normal(size=40)}), find=True)
+    by_second = Schema((Datetime(name="when", tick="second"), Real(name="x")))
+    found = read_as(by_day, by_second)
+    assert found.schema == by_second
+    assert found.X[:, 0].tolist() == days.as_unit("s").asi8.tolist()
+    assert read_as(found, by_day.schema).X.tolist() == by_day.X.tolist()
+
+
+def test_words_that_stand_for_numbers_are_not_taken_for_them():
+    words = landmass.read(pd.DataFrame({"x": ["a", "b"] * 20, "y": RNG.normal(size=40)}), find=True)
+    with pytest.raises(DataError, match="column 'x' is of numbers, and here it holds words"):
+        read_as(words, Schema((Real(name="x"), Real(name="y"))))
+
+
+def test_column_of_dates_may_be_empty_as_a_whole():
+    schema = Schema((Datetime(name="ended", nullable=True), Real(name="x")))
+    data = read_as(pa.table({"ended": pa.array([None, None], pa.string()), "x": [1.0, 2.0]}), schema)
+    assert np.isnan(data.X[:, 0]).all()

@@ -6,7 +6,7 @@ from scipy import stats
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KernelDensity
 
-from landmass import SettingError
+from landmass import Independent, SettingError
 from landmass.data.read import read
 from landmass.evaluate import check_density
 
@@ -104,6 +104,12 @@ def test_what_cannot_be_told_is_not_called_sound():
 
     checks = {check.name: check.passed for check in check_density(Spikes(1)).checks}
     assert not checks["integral"]
+
+
+def test_tables_are_refused():
+    model = Independent().fit(read("visitors", n=100))
+    with pytest.raises(SettingError, match="for densities of plain numbers"):
+        check_density(model)
 
 
 def test_too_few_samples_are_refused():

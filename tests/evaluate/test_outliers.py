@@ -326,6 +326,14 @@ def test_events_may_come_in_pieces():
     np.testing.assert_array_equal(detector.predict([[1.0, 2.0, 3.0], [9.0, -9.0, 3.0]]), [1, -1])
 
 
+def test_copies_in_pieces_are_ranked_one_by_one():
+    rows = TRUTH.rvs(300, random_state=0)
+    detector = OutlierDetector(Gaussian(), random_state=0).fit(landmass.pieces([rows, rows]))
+    scores, copies = np.unique(detector.ranked_, return_counts=True)
+    assert 30 < len(scores) < 90
+    assert (copies == 2).all()
+
+
 def test_density_is_left_as_it_is_by_fit_and_taken_as_it_is_by_calibrate():
     events, density = TRUTH.rvs(200, random_state=0), Gaussian()
     OutlierDetector(density).fit(events)

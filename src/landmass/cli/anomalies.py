@@ -61,7 +61,7 @@ def anomalies(
     name, model = rung_of(load_run(run), rung)
     if not (isinstance(model, DensityEstimator) and model.likelihood_ != "none"):
         raise SettingError(f"{name} is no density with a likelihood, and --anomalies asks for one")
-    kept = _kept_back(run) if held_out is None else events_for(run, model, asked(held_out))
+    kept = _kept_back(run) if held_out is None else events_for(run, model, asked(held_out, seed=source.seed + 1))
     detector = OutlierDetector(model, by=by, false_alarms=false_alarms).calibrate(kept)
     events: Any = events_for(run, model, source)
     tell_if_known(run, source.source, events)

@@ -122,7 +122,8 @@ def fit(
         str | None, typer.Option(metavar="NAME", help="Column or label to predict  [default: fit densities]")
     ] = None,
     families: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Families to fit  [default: all; see `landmass families`]")
+        str | None,
+        typer.Option(metavar="A,B", help="Families to fit  [default: those that suit; see `landmass families`]"),
     ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="FAMILY.SETTING=VALUE", help="A family's setting; repeatable.")

@@ -16,7 +16,7 @@ from landmass.cli.files import SHEETS, TABLES, as_csv, check_events_file, check_
 from landmass.cli.fit import make_report, print_ledger
 from landmass.cli.folder import check_run, load_run, recall
 from landmass.cli.shards import score_in_shards
-from landmass.cli.sources import Source
+from landmass.cli.sources import BUILT_IN, FRESH_SEED, Source
 from landmass.data.examples import Examples
 from landmass.data.images import Images
 from landmass.errors import SettingError, StoreError
@@ -56,6 +56,8 @@ def score(
     if out is not None and in_shards:
         if rows or as_json:
             raise SettingError(f"--out {out} is a folder, which takes the scores; leave out --rows and --json")
+        _check_many(source, out)
+        tell_if_known(run, source.source, None)
         score_in_shards(run, name, model, source.source, out)
         return
     events = events_for(run, model, source)
@@ -90,6 +92,16 @@ def score(
         each = -nats / (events.schema.dimensions * math.log(2.0))
         bits = f", {BITS_MARKS[model.likelihood_]}{each:.4f} bits a dimension"
     typer.echo(f"{mean} nats an event{bits}: {title(name)}, {len(scores):,} events")
+
+
+def _check_many(source: Source, out: Path) -> None:
+    """Refuse to write scores of what is drawn or piped into a folder."""
+    if source.source == "-" or source.source in BUILT_IN:
+        raise SettingError(
+            f"--out {out} is a folder, for scores of files, and {source.source} is none; write to a .csv or .parquet"
+        )
+    if (source.n, source.seed, source.binary) != (None, FRESH_SEED, None):
+        raise SettingError(f"--n, --seed and --binary say nothing of {source.source}; leave them out")
 
 
 def check_ways(rows: bool, as_json: bool, out: Path | None, escape: bool) -> None:

@@ -7,6 +7,7 @@ import typer
 
 from landmass.cli.options import (
     WHAT,
+    Answering,
     AnyFile,
     Binary,
     Count,
@@ -163,8 +164,8 @@ def sample(
 @app.command(
     short_help="Draw rows of which something is given.",
     help=examples(
-        "Draw rows from a run of a table, given what some columns hold: exactly as often as they are likely. Nothing "
-        "behind the sign is an empty cell.",
+        "Draw rows from a run of a table, given what some columns hold: as often as they are likely, exactly or by "
+        "particles, which it tells. Nothing behind the sign is an empty cell.",
         "landmass conditional runs/table-1 age=30 city=Ghent",
         "landmass conditional runs/table-1 income= -n 1000 --out unknown_income.parquet",
     ),
@@ -174,7 +175,7 @@ def conditional(
     given: Annotated[list[str], typer.Argument(metavar="NAME=VALUE", help="What a column holds; repeatable.")],
     n: Annotated[int, typer.Option("-n", "--n", metavar="N", callback=at_least(1, "-n"), help="How many.")] = 10,
     seed: Seed = 0,
-    rung: RungName = None,
+    rung: Answering = None,
     out: File = None,
     escape_formulas: EscapeFormulas = False,
 ) -> None:
@@ -203,7 +204,7 @@ def impute(
         int, typer.Option(metavar="N", callback=at_least(1, "--draws"), help="How often to fill the table.")
     ] = 1,
     seed: Seed = 0,
-    rung: RungName = None,
+    rung: Answering = None,
     out: File = None,
     escape_formulas: EscapeFormulas = False,
 ) -> None:

@@ -10,8 +10,7 @@ import typer
 
 from landmass.data.builtin import DATASETS
 from landmass.data.kinds import Declared, Found
-from landmass.data.mixed import found_columns
-from landmass.data.read import draw, table_of
+from landmass.data.read import draw, looked_at
 from landmass.data.schema import AnyColumn, kind_of
 from landmass.data.stream import holds_tables, in_tables
 from landmass.data.witnesses import witnesses
@@ -38,14 +37,35 @@ def declared_columns(columns: Sequence[str], schema: str | None) -> dict[str, De
     return found
 
 
-def _from_toml(path: Path) -> dict[str, Declared]:
+def dropped_columns(drop: Sequence[str], schema: str | None) -> tuple[str, ...]:
+    """Columns to leave out, by name.
+
+    Args:
+        drop: names.
+        schema: the path of a TOML file that may name more of them, as `drop = ["NAME"]`.
+
+    Raises:
+        DataError: the file cannot be read, or names them in another way.
+    """
+    named = [] if schema is None else _parsed(Path(schema)).get("drop", [])
+    if not (isinstance(named, list) and all(isinstance(name, str) for name in named)):
+        raise DataError(f'{schema} names columns to leave out by {named!r}; write a list, such as drop = ["id"]')
+    return tuple(dict.fromkeys((*drop, *named)))
+
+
+def _parsed(path: Path) -> dict[str, Any]:
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8")).get("columns", {})
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not TOML: {error}") from error
-    if not tables or not all(isinstance(each, dict) for each in tables.values()):
+
+
+def _from_toml(path: Path) -> dict[str, Declared]:
+    parsed = _parsed(path)
+    tables = parsed.get("columns", {})
+    if not (tables or "drop" in parsed) or not all(isinstance(each, dict) for each in tables.values()):
         raise DataError(
             f'{path} declares no column; write a table for each, such as [columns.age] and kind = "integer"'
         )
@@ -59,13 +79,14 @@ def _from_toml(path: Path) -> dict[str, Declared]:
         raise DataError(f"{path} declares what no column can hold: {error}") from error
 
 
-def as_toml(columns: dict[str, AnyColumn]) -> str:
+def as_toml(columns: dict[str, AnyColumn], drop: Sequence[str] = ()) -> str:
     """A file that declares columns, as `--schema` reads it.
 
     Args:
         columns: by name.
+        drop: names of columns to leave out.
     """
-    lines = []
+    lines = [f"drop = {_value(list(drop))}", ""] if drop else []
     for name, column in columns.items():
         lines += [f"[columns.{_quoted(name)}]", f'kind = "{kind_of(column)}"']
         for setting, value in msgspec.to_builtins(column).items():
@@ -93,9 +114,11 @@ def show(source: str, columns: Sequence[str], drop: Sequence[str], schema: str |
         table = data.wrap(data.X)
     elif holds_tables(Path(source)):
         table = witnesses(in_tables(source))
-    found = found_columns(table_of(source) if table is None else table, columns=declared, drop=drop)
+    drop = dropped_columns(drop, schema)
+    found = looked_at(source if table is None else table, declared, drop)
     if toml:
-        typer.echo(as_toml({name: each.column for name, each in found.items() if isinstance(each, Found)}), nl=False)
+        kept = {name: each.column for name, each in found.items() if isinstance(each, Found)}
+        typer.echo(as_toml(kept, drop), nl=False)
         return
     rows = [("column", "kind", "per", "why")]
     for name, each in found.items():

@@ -69,6 +69,10 @@ def events_for(run: Path, model: Any, source: Source) -> Dataset | Images | Exam
             )
         if not model.data_.schema.plain:
             check_there(source.source)
+            if source.n is not None and source.source not in DATASETS:
+                raise SettingError(
+                    f"--n counts events of a built-in data set ({', '.join(DATASETS)}); {source.source} is none"
+                )
             events = read_events(source)[0] if source.source in DATASETS else source.source
             return read_as(events, model.data_.schema)
         return read_events(msgspec.structs.replace(source, missing=model._misses))[0]
@@ -98,8 +102,14 @@ def _images(run: Path, image: Image, source: Source) -> Images:
     return as_binary(images, how)
 
 
-def tell_if_known(run: Path, source: str, events: Dataset | Images | Examples) -> None:
-    """Say that a run has learned from events, if it was fitted to just these, or to a finite set that they are of."""
+def tell_if_known(run: Path, source: str, events: Dataset | Images | Examples | None) -> None:
+    """Say that a run has learned from events, if it was fitted to just these, or to a finite set that they are of.
+
+    Args:
+        run: the run's folder, or the rung's.
+        source: where the events are from.
+        events: themselves; None where they are too many to be at hand.
+    """
     folder = with_source(run)
     if folder is None:
         return
@@ -107,8 +117,8 @@ def tell_if_known(run: Path, source: str, events: Dataset | Images | Examples) -
     of_one_set = source == fitted.source and source in EXAMPLES and EXAMPLES[source].finite
     # Of pieces the hash is another; a file may be one of those in a folder.
     place = Path(source).resolve()
-    same_file = fitted.pieces and Path(fitted.source) in (place, place.parent)
-    if of_one_set or same_file or events.sha256() == fitted.sha256:
+    same_file = (fitted.pieces or events is None) and Path(fitted.source) in (place, place.parent)
+    if of_one_set or same_file or (events is not None and events.sha256() == fitted.sha256):
         tell(
             f"{source}: the run has learned from some of these very events, which makes their score too good; "
             f"`landmass report {shlex.quote(str(folder))}` tells the score of those that were kept back"

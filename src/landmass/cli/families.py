@@ -21,6 +21,7 @@ from landmass.catalog import (
 )
 from landmass.cli.settings import Setting, settings_of
 from landmass.estimator.settings import spell
+from landmass.ladder.rungs import MANY_ROWS, SPLINES
 from landmass.models.stack import Stack
 
 
@@ -36,9 +37,11 @@ def list_families() -> None:
         named,
     )
     _print(
-        "Of rows of any columns, words and empty cells among them (`landmass fit TABLE`):",
+        "Of rows of any columns, words and empty cells among them (`landmass fit TABLE`; those with a * only where "
+        f"--families names them; {SPLINES} of {MANY_ROWS:,} rows and more, at least half of whose columns are "
+        "numbers):",
         of_tables,
-        [name for name in of_tables if name not in USUAL_OF_TABLES],
+        [name for name in of_tables if name not in (*USUAL_OF_TABLES, SPLINES)],
     )
     _print(
         f"Of images, beside {', '.join(both)} (`landmass fit PICTURES --families A,B`):",

@@ -14,7 +14,7 @@ from landmass.cli.console import tell
 from landmass.cli.folder import RunFolder, begun, how_to_go_on
 from landmass.cli.interrupt import INTERRUPTED, at_interrupt
 from landmass.cli.settings import estimators, family_of, names_of
-from landmass.cli.sources import Source, Sources, check_there, fresh, read_events, read_to_fit, tell_notes
+from landmass.cli.sources import Source, Sources, check_there, fresh, read_held_out, read_to_fit, tell_notes
 from landmass.cli.view import view
 from landmass.data.builtin.drawn import DRAWN
 from landmass.data.builtin.examples import EXAMPLES
@@ -83,7 +83,7 @@ def fit(order: Order, *, as_json: bool = False, with_report: bool = True, remark
     held_out = (
         None if order.test is None else fresh(order.test, msgspec.structs.replace(source, seed=order.source.seed))
     )
-    test, test_source = (None, None) if held_out is None else read_events(held_out)
+    test, test_source = (None, None) if held_out is None else read_held_out(held_out, data)
     told = msgspec.structs.asdict(source)
     sources = Sources(**told, test=test_source, families=order.families, settings=tuple(order.settings))
     ladder = Ladder(_suiting(rungs, order.families, data), random_state=source.seed)

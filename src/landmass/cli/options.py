@@ -42,9 +42,13 @@ Binary = Annotated[
     Literal["draw", "threshold"] | None,
     typer.Option(help="How grey pictures become black and white  [default: as the run's own did]"),
 ]
+HOLDS = (
+    "What a column holds: boolean, bounded, category, circular, datetime, grid, integer, positive or real; repeatable  "
+    "[default: it is looked at]"
+)
 Declared = Annotated[
     list[str] | None,
-    typer.Option("--column", metavar="NAME:KIND", help="What a column holds; repeatable  [default: it is looked at]"),
+    typer.Option("--column", metavar="NAME:KIND", help=HOLDS),
 ]
 Drop = Annotated[list[str] | None, typer.Option("--drop", metavar="NAME", help="A column to leave out; repeatable.")]
 SchemaFile = Annotated[
@@ -57,6 +61,10 @@ Source = Annotated[str, typer.Argument(metavar="SOURCE", help=WHAT)]
 RungName = Annotated[
     str | None,
     typer.Option("--rung", help="The rung to ask  [default: the stack, or the rung that validation prefers]"),
+]
+Answering = Annotated[
+    str | None,
+    typer.Option("--rung", help="The rung to ask  [default: of those that answer exactly the one of the best score]"),
 ]
 Predictor = Annotated[
     str | None, typer.Option("--rung", help="The rung to ask  [default: the one that validation prefers]")

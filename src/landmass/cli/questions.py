@@ -63,6 +63,10 @@ def impute(
     tables = model.impute(source, draws, random_state=seed)
     tell(f"{title(name)}: cells are taken to be missing at random")
     if draws > 1:
+        if "draw" in model.data_.schema.names:
+            raise SettingError(
+                "--draws adds a column 'draw', and the table has one; leave it out, or rename the column"
+            )
         numbered = [table.append_column("draw", pa.array(np.full(len(table), i))) for i, table in enumerate(tables)]
         tables = [pa.concat_tables(numbered)]
     write_rows(tables[0], out, escape=escape)
@@ -76,8 +80,7 @@ def _answering(run: Path, rung: str | None) -> tuple[str, AnsweringEstimator]:
     name, model = rung_of(ladder, rung)
     if not isinstance(model, AnsweringEstimator):
         raise SettingError(
-            f"{name} cannot be asked about some columns given others; a run of tables has rungs that can: independent "
-            "and latent_class"
+            f"{name} cannot be asked about some columns given others; of a run of tables all rungs can but the stack"
         )
     return name, model
 
@@ -108,6 +111,8 @@ def _given(model: AnsweringEstimator, texts: Sequence[str]) -> dict[str, Any]:
             raise SettingError(f"what is given needs name=value, such as age=30, got {text!r}")
         if name not in columns:
             raise DataError(f"there is no column {name!r}{suggest(name, columns)} (there are: {', '.join(columns)})")
+        if name in found:
+            raise SettingError(f"{name!r} is given twice; leave one")
         found[name] = _value(columns[name], value)
     return found
 

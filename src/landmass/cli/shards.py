@@ -34,7 +34,7 @@ class Work(msgspec.Struct, forbid_unknown_fields=True):
     Args:
         source: the file or folder.
         files: name, bytes and time of the last change of each file.
-        run: SHA-256 of the run's manifest.
+        run: SHA-256 of the manifests of the run and of its rungs, which tell their weights.
         rung: the rung's name.
         rows: of a shard.
     """
@@ -53,7 +53,7 @@ class Written(msgspec.Struct, forbid_unknown_fields=True):
         work: what is scored.
         n: rows in all, once all are written; None before.
         nats: their mean log-density; None if one of them has density zero.
-        se: its standard error.
+        se: its standard error; None of a single row.
         zero_density: rows of density zero.
     """
 
@@ -88,7 +88,7 @@ def score_in_shards(run: Path, name: str, model: Any, source: str, out: Path) ->
     work = Work(
         str(Path(source).absolute()),
         files,
-        hashlib.sha256((run / "manifest.json").read_bytes()).hexdigest(),
+        hashlib.sha256(b"".join(path.read_bytes() for path in sorted(run.rglob("manifest.json")))).hexdigest(),
         name,
         ROWS,
     )
@@ -109,7 +109,11 @@ def score_in_shards(run: Path, name: str, model: Any, source: str, out: Path) ->
         shard += 1
     written = _summary(out, shard, work)
     write_json(out / MANIFEST, written)
-    mean = "-inf" if written.nats is None else f"{MARKS[model.likelihood_]}{written.nats:.4f} ± {written.se:.4f}"
+    if written.nats is None:
+        mean = f"-inf ({written.zero_density:,} of {written.n:,} events have density zero)"
+    else:
+        error = "" if written.se is None else f" ± {written.se:.4f}"
+        mean = f"{MARKS[model.likelihood_]}{written.nats:.4f}{error}"
     typer.echo(f"{mean} nats an event: {title(name)}, {written.n:,} events in {shard} shards in {out}")
 
 
@@ -165,7 +169,7 @@ def _summary(out: Path, shards: int, work: Work) -> Written:
         scores = parquet.read_table(out / _named(shard), columns=["log_density"])["log_density"].to_numpy()
         zeros += int(np.isneginf(scores).sum())
         n, total, squares = n + len(scores), total + float(scores.sum()), squares + float((scores**2).sum())
-    if zeros or n < 2:
+    if zeros or not n:
         return Written(work, n, zero_density=zeros)
     mean = total / n
-    return Written(work, n, mean, math.sqrt(max(squares / n - mean**2, 0.0) / (n - 1)))
+    return Written(work, n, mean, math.sqrt(max(squares / n - mean**2, 0.0) / (n - 1)) if n > 1 else None)

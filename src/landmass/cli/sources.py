@@ -9,19 +9,20 @@ import msgspec
 import pyarrow as pa
 
 from landmass.catalog import OF_IMAGES
-from landmass.cli.columns import declared_columns
+from landmass.cli.columns import declared_columns, dropped_columns
 from landmass.cli.console import suggest, tell
 from landmass.data.binary import Binary
 from landmass.data.builtin import DATASETS, truth
 from landmass.data.builtin.drawn import DRAWN
 from landmass.data.builtin.examples import EXAMPLES, means_examples
+from landmass.data.dataset import Dataset
 from landmass.data.delimited import csv_table
 from landmass.data.door import read as read_any
 from landmass.data.examples import Examples, examples, read_inputs
 from landmass.data.features import Table
 from landmass.data.images import Images, holds_images
 from landmass.data.pieces import Pieces
-from landmass.data.read import read
+from landmass.data.read import read, read_as
 from landmass.data.stream import holds_tables, pieces
 from landmass.data.tables import check_names
 from landmass.errors import DataError, SettingError, StoreError
@@ -130,7 +131,7 @@ class Sources(Source, frozen=True, forbid_unknown_fields=True):
     def read(self) -> tuple[Events | Pieces, Events | None]:
         """Read the events again, and the held-out events where they came on their own."""
         data, _ = read_to_fit(self)
-        return data, None if self.test is None else read_events(self.test)[0]
+        return data, None if self.test is None else read_held_out(self.test, data)[0]
 
 
 def fresh(name: str, like: Source, n: int | None = None) -> Source:
@@ -178,7 +179,7 @@ def read_to_fit(source: Source) -> tuple[Events | Pieces, Source]:
         )
     if source.find or source.columns or source.drop or source.schema:
         declared = declared_columns(source.columns, source.schema)
-        data = pieces(name, find=True, columns=declared, drop=source.drop)
+        data = pieces(name, find=True, columns=declared, drop=dropped_columns(source.drop, source.schema))
     else:
         data = pieces(name)
     tell_notes(data.name, data.notes)
@@ -221,13 +222,35 @@ def read_events(source: Source) -> tuple[Events, Source]:
         raise SettingError(f"--size, --grey and --binary are for pictures, and {name} holds none")
     elif source.find or source.columns or source.drop or source.schema:
         declared = declared_columns(source.columns, source.schema)
-        data = read(name, n=source.n, find=True, columns=declared, drop=source.drop)
+        data = read(name, n=source.n, find=True, columns=declared, drop=dropped_columns(source.drop, source.schema))
     else:
         data = read(name, n=source.n, seed=source.seed, missing=source.missing)
     tell_notes(data.name, data.notes)
     place = name if _known(name) else str(Path(name).resolve())
     answers = source.target if not isinstance(data, Examples) or name in EXAMPLES else data.target
     return data, _found(msgspec.structs.replace(source, target=answers), place, data.sha256())
+
+
+def read_held_out(source: Source, data: Events | Pieces) -> tuple[Events, Source]:
+    """Read held-out events; columns of a table hold what they hold in the events to learn from.
+
+    Args:
+        source: what to read.
+        data: the events to learn from.
+
+    Returns:
+        The events, and the source, as `read_events` gives them.
+
+    Raises:
+        DataError: there is nothing of that name, or a column is missing, or holds something else.
+    """
+    if not isinstance(data, Dataset | Pieces) or data.schema.plain or source.source in BUILT_IN:
+        return read_events(source)
+    check_there(source.source)
+    found = read_as(source.source, data.schema)
+    tell_notes(found.name, found.notes)
+    place = source.source if source.source == "-" else str(Path(source.source).resolve())
+    return found, _found(source, place, found.sha256())
 
 
 def _found(source: Source, place: str, sha256: str) -> Source:

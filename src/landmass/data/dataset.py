@@ -153,6 +153,20 @@ class Dataset:
             )
         return replace(self, X=self.X[kept], weight=weight[kept])
 
+    def in_copies(self, most: int, seed: int) -> "Dataset":
+        """Each event as often as its weight, a whole number, says; where these are too many, in proportion to that.
+
+        Args:
+            most: how many events at most.
+            seed: seed of the choice among too many.
+        """
+        if self.weight is None:
+            return self
+        rows = np.repeat(np.arange(len(self)), self.weight.astype(int))
+        if len(rows) > most:
+            rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+        return replace(self, X=self.X[rows], weight=None)
+
     def copies(self) -> Copies:
         """For each event the number of the distinct one it is a copy of.
 

@@ -136,6 +136,11 @@ def declare(name: str, cells: Cells, kind: Declared) -> Found:
     plain: dict[str, Any] = {"real": Real, "positive": Positive, "boolean": Boolean}
     if kind in plain:
         return Found(plain[kind](name=name, nullable=gaps), "declared", cells)
+    if kind == "grid" and len(known) and cells.holds == "numbers":
+        step = _step(np.unique(known), cells.single)
+        if not step:
+            raise DataError(f"column {name!r} is declared grid, and its numbers lie on none; declare it real")
+        return Found(Grid(name=name, nullable=gaps, step=step), "declared", cells)
     if kind in ("bounded", "circular", "datetime", "grid"):
         found = find(name, cells)
         if kind in ("bounded", "circular") and isinstance(found.column, Interval):

@@ -12,7 +12,7 @@ import pyarrow as pa
 from landmass.data.cells import Cells, cells_of, decode
 from landmass.data.dataset import Dataset
 from landmass.data.kinds import Declared, Found, check_declared, check_values, declare, find
-from landmass.data.schema import AnyColumn, Category, Schema, kind_of
+from landmass.data.schema import AnyColumn, Category, Datetime, Schema, kind_of
 from landmass.data.tables import arrow_container, check_words, frame_container, labelled
 from landmass.errors import DataError, SettingError
 
@@ -143,19 +143,25 @@ def same_columns(data: Dataset, schema: Schema) -> Dataset:
         DataError: a column is missing, or is of another kind.
     """
     known = dict(zip(data.schema.names, data.schema.columns, strict=True))
-    places = []
-    for column in schema.columns:
-        found = known.get(column.name)
-        if found is None:
-            raise DataError(f"column {column.name!r} is missing (there are: {', '.join(map(repr, known))})")
-        levels = [each.levels if isinstance(each, Category) else () for each in (column, found)]
-        if levels[0] != levels[1]:
-            return as_declared(nw.from_native(_as_table(data)).to_native(), schema, data.name)
-        places.append(data.schema.names.index(column.name))
-    X = data.X[:, places]
+    missing = [name for name in schema.names if name not in known]
+    if missing:
+        raise DataError(f"column {missing[0]!r} is missing (there are: {', '.join(map(repr, known))})")
+    if all(_same_code(column, known[column.name]) for column in schema.columns):
+        X = data.X[:, [data.schema.names.index(name) for name in schema.names]]
+    else:
+        X = as_declared(_as_table(data), schema, data.name).X
     for column, values in zip(schema.columns, X.T, strict=True):
         check_values(column, values)
     return replace(data, X=X, schema=schema, incomplete=bool(np.isnan(X).any()), truth=None)
+
+
+def _same_code(wanted: AnyColumn, found: AnyColumn) -> bool:
+    """Whether the numbers of one column's cells stand for the same in another."""
+    if isinstance(wanted, Category) and isinstance(found, Category):
+        return wanted.levels == found.levels and (wanted.other or not found.other)
+    if isinstance(wanted, Datetime) and isinstance(found, Datetime):
+        return wanted.tick == found.tick
+    return not isinstance(wanted, Category | Datetime) and not isinstance(found, Category | Datetime)
 
 
 def _as_table(data: Dataset) -> Any:
@@ -198,6 +204,6 @@ def _cells(series: nw.Series, column: AnyColumn) -> Cells:
     if found is None:
         raise DataError(f"column {column.name!r} holds {series.dtype}, and its schema says {kind_of(column)}")
     if found.holds == "words" and kind_of(column) == "datetime":
-        times = find(column.name, found)
-        return times.cells
+        # Of empty cells alone nothing can be found.
+        return find(column.name, found).cells if len(found.known) else found
     return found

@@ -12,6 +12,7 @@ from landmass.data import delimited, mixed, points, tables
 from landmass.data.builtin import DATASETS, truth
 from landmass.data.builtin.drawn import DRAWN
 from landmass.data.dataset import Dataset, as_array
+from landmass.data.kinds import Found
 from landmass.data.limits import IN_PIECES, check_size
 from landmass.data.numbers import with_gaps
 from landmass.data.pieces import Pieces
@@ -143,10 +144,30 @@ def read_as(source: Any, schema: Schema) -> Dataset:
 def _found(source: Any, columns: mixed.Columns | None, drop: Collection[str]) -> Dataset:
     """Events of a table of which each column has been looked at."""
     table, name, notes, unnamed = _table(source)
-    point = "," if any("semicolons" in note for note in notes) else "."
-    data = mixed.from_frame(source if tables.is_table(source) else table, name, columns, drop, point=point)
+    data = mixed.from_frame(source if tables.is_table(source) else table, name, columns, drop, point=_point(notes))
     container = _container(source, data)
     return replace(data, notes=(*notes, *data.notes), unnamed=unnamed or data.unnamed, container=container)
+
+
+def looked_at(source: Any, columns: mixed.Columns, drop: Collection[str]) -> dict[str, Found | str]:
+    """What each column of a table holds, or why it is left out.
+
+    Args:
+        source: a table, the path of one, or "-" for CSV on standard input.
+        columns: what some of them are declared to hold.
+        drop: columns to leave out.
+
+    Raises:
+        DataError: a column names rows, is empty, or mixes words and numbers.
+        SettingError: there is no column of a name.
+    """
+    table, _, notes, _ = _table(source)
+    return mixed.found_columns(source if tables.is_table(source) else table, columns, drop, _point(notes))
+
+
+def _point(notes: tuple[str, ...]) -> str:
+    """The decimal point of a file whose reader has told this."""
+    return "," if any("semicolons" in note for note in notes) else "."
 
 
 def table_of(source: Any) -> Any:

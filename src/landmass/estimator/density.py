@@ -334,9 +334,11 @@ class DensityEstimator(DensityMixin, Estimator, ABC):
                 "without weights, or copies of them"
             )
         if isinstance(data, Pieces) and not self._reads_pieces:
+            others = "UniformBox, Gaussian, ProbabilisticPCA, Histogram or GaussianMixture"
+            of_tables = "Independent, LatentClass, Autoregressive or MixedSplineFlow"
             raise DataError(
                 f"{type(self).__name__} needs all events at once and cannot read {data.name} in pieces; give it fewer "
-                "rows with landmass.read, or fit UniformBox, Gaussian, ProbabilisticPCA, Histogram or GaussianMixture"
+                f"rows with landmass.read, or fit {others if data.schema.plain else of_tables}"
             )
 
 

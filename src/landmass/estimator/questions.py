@@ -17,6 +17,7 @@ from landmass.core.capabilities import AbstractConditional
 from landmass.core.many import in_blocks
 from landmass.core.states import FREE, GIVEN, PRESENT, AbstractStates
 from landmass.data.dataset import Dataset
+from landmass.data.limits import check_size
 from landmass.data.mixed import given_values
 from landmass.data.schema import Boolean, Category, Schema, nullable
 from landmass.errors import DataError, SettingError
@@ -134,6 +135,7 @@ class AnsweringEstimator(StatesEstimator, ABC):
         if n_draws < 1:
             raise SettingError(f"n_draws must be at least 1, got {n_draws}")
         rng, events = check_random_state(random_state), self._with_gaps(X)
+        check_size(f"filling {len(events):,} events {n_draws:,} times", 8 * n_draws * events.size)
         codes, known = self._evidence(events)
         empty = np.isnan(events)
         known[empty] = PRESENT
@@ -332,6 +334,7 @@ class Part:
         if n_samples < 1:
             raise SettingError(f"n_samples must be at least 1, got {n_samples}")
         estimator, rng = self.estimator, check_random_state(random_state)
+        check_size(f"drawing {n_samples:,} events", 8 * n_samples * estimator.n_features_in_)
         codes, known = np.repeat(self._codes, n_samples, 0), np.repeat(self._known, n_samples, 0)
         drawn = estimator.space_.inverse(estimator.completed(codes, known, rng), rng)
         drawn[:, self._given] = self._values

@@ -109,7 +109,8 @@ def check_density(
     million. All evaluation is in the units of the data.
 
     Args:
-        model: anything fitted that has `score_samples` and `sample`, scikit-learn's estimators included.
+        model: anything fitted that has `score_samples` and `sample`, scikit-learn's estimators included; of columns of
+            plain numbers.
         breakpoints: for each column, places where the density may jump; None asks an estimator of landmass.
         n_samples: events to draw.
         random_state: seed.
@@ -122,6 +123,8 @@ def check_density(
     """
     if n_samples < 1_000:
         raise SettingError(f"n_samples must be at least 1,000, got {n_samples}")
+    if isinstance(model, DensityEstimator) and not model.data_.schema.plain:
+        raise SettingError("check_density is for densities of plain numbers, and this one is of rows of other columns")
     X = _drawn(model, n_samples, random_state)
     score = np.asarray(model.score_samples(X[: min(n_samples, 20_000)]), float)
     bad = int((~np.isfinite(score)).sum())

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from landmass.data.batches import held_back
+from landmass.data.batches import MOST_HELD, held_back
 from landmass.data.dataset import Dataset
 from landmass.data.pieces import Pieces
 from landmass.errors import DataError, SettingError
@@ -97,6 +97,9 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         data = X if isinstance(X, Pieces) else density._read(X)
         data.check_fit()
         train, rest = held_back(data, seed, self.calibration_fraction)
+        if isinstance(data, Pieces) and isinstance(rest, Dataset) and not data.weighed:
+            # Pieces give copies as one event of their weight.
+            rest = rest.in_copies(MOST_HELD, seed)
         self._rank(density.fit(train), rest)
         return self
 

@@ -114,19 +114,9 @@ def _of_pieces(data: Pieces, given: Any, seed: int) -> Parts:
     """Parts of events in pieces: those that are chosen by and reported on are kept in memory."""
     kept = 1 if given is not None else 2
     train, held = data.split(seed, kept * SHARE, kept * MOST_KEPT)
-    held = _unweighed(held, kept * MOST_KEPT, seed)
+    held = held.in_copies(kept * MOST_KEPT, seed)
     halves = split(held, seed, 0.0, 0.5 if given is None else 0.0)
     nothing = np.arange(0)
     test = held.take(halves.test) if given is None else given
     some = train.some(MOST_AT_HAND, seed)
     return Parts(Split(nothing, nothing, nothing), some, held.take(halves.train), test, train)
-
-
-def _unweighed(held: Dataset, most: int, seed: int) -> Dataset:
-    """Distinct events as often as their copies came, or, where these are too many, in proportion to that."""
-    if held.weight is None:
-        return held
-    rows = np.repeat(np.arange(len(held)), held.weight.astype(int))
-    if len(rows) > most:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
-    return Dataset(held.X[rows], held.schema, held.name, held.container, incomplete=held.incomplete)
