@@ -24,6 +24,8 @@ from landmass.data.dataset import Dataset
 from landmass.evaluate.cells import in_words
 from tests.models.table_cases import COUNTED, counted, every, measured
 
+COMPILES = True
+
 FALSE_ALARM = 1e-6
 COVARIANCE = np.array([[1.0, 0.95, 0.0], [0.95, 1.0, 0.0], [0.0, 0.0, 4.0]])
 TRUTH = stats.multivariate_normal([1.0, 2.0, 3.0], COVARIANCE)

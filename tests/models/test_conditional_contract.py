@@ -15,6 +15,8 @@ from landmass.catalog import CONDITIONALS, family
 from landmass.data.images import from_array
 from landmass.train.checkpoint import Checkpoint
 
+COMPILES = True
+
 QUICK = {"hidden": 4, "depth": 1, "batch_norm": True, "batch_size": 32, "max_steps": 60, "random_state": 0}
 KINDS = ("table", "images")
 

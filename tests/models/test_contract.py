@@ -20,6 +20,8 @@ from landmass.data.states import StateSpace
 from tests.models.cases import DATA, data, estimator, fits
 from tests.models.quadrature import FALSE_ALARM, Proposal, cell_masses, fit_of_counts, worst_marginal
 
+COMPILES = True
+
 SAMPLES = 40_000
 GRID = {"line": (100, 6), "plane": (24, 5), "land": (24, 5)}
 

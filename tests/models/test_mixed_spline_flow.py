@@ -13,6 +13,8 @@ from landmass import Boolean, Category, DataError, Dataset, MixedSplineFlow, Rea
 from landmass.core.states import Layout
 from landmass.models.autoregressive import MaskedStates
 
+COMPILES = True
+
 SMALL = {"members": 2, "hidden": 8, "depth": 1, "n_bins": 4, "waves": 2, "max_steps": 40, "random_state": 0}
 
 

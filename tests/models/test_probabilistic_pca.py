@@ -13,6 +13,8 @@ import landmass
 from landmass import DataError, Gaussian, ProbabilisticPCA, SettingError
 from landmass.core.low_rank import DequantisedNormal, LowRankNormal
 
+COMPILES = True
+
 FALSE_ALARM = 1e-6
 KEY = jax.random.key(0)
 

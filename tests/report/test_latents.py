@@ -18,6 +18,8 @@ from landmass.report.style import DARK
 from landmass.train.directions import directions
 from landmass.train.progress import Progress
 
+COMPILES = True
+
 RNG = np.random.default_rng(0)
 SMALL = {"architecture": "mlp", "hidden": 8, "max_steps": 40, "batch_size": 64, "draws": 2, "random_state": 0}
 

@@ -17,6 +17,8 @@ from landmass.report import classes, numbers, pictures, prediction_story, strang
 from landmass.report.answers import LEVELS, Classified, Estimated, expected_error, measure_answers
 from landmass.report.style import LIGHT, look
 
+COMPILES = True
+
 HOSTILE = ["<script>alert(1)</script>", "a$b$ \"q\" & 'x'", "漢字 x\ny", "Donaudampfschifffahrtsgesellschaft" * 3]
 
 

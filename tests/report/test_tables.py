@@ -18,6 +18,8 @@ from landmass.report import table_figures, table_measures, tables, write_report
 from landmass.report.style import LIGHT, look
 from landmass.report.table_scales import Bars, Line, jittered
 
+COMPILES = True
+
 HOSTILE = "<script>alert(1)</script>"
 LONG = "Donaudampfschifffahrtsgesellschaft" * 3
 TOWNS = tuple(f"town {i:03d}" for i in range(1_000))

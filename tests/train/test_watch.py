@@ -21,6 +21,8 @@ from landmass.train.progress import Progress
 from landmass.train.rows import Coordinates
 from landmass.train.watch import gradient_norms
 
+COMPILES = True
+
 SGD = optax.identity()
 TINY = (Dense(3), Activation("tanh"), Residual((Dense(4),)), Dense(2))
 

@@ -136,7 +136,7 @@ def _fresh(wanted: Iterable[Any] | Mapping[str, Any], random_state: int) -> dict
         rung = family(each)() if isinstance(each, str) else each.fresh()
         if rung.get_params().get("random_state", 0) is None:
             rung.set_params(random_state=random_state)
-        if name is not None and not (name.isidentifier() and name != "stack"):
+        if name is not None and not (name.isidentifier() and (name != "stack" or isinstance(rung, Stack))):
             raise SettingError(
                 f"a rung cannot be called {name!r}, as its folder is, too; take a name of letters, digits and "
                 "underscores other than stack"
