@@ -20,6 +20,8 @@ from landmass.nn import Activation, BatchNorm, Conv, Dense, Flatten, Pool, Resid
 from tests.conftest import CACHE
 from tests.models.cases import data
 
+COMPILES = True
+
 # What JSON can hold that a reader may stumble over.
 VALUES = [
     *(None, True, False, 0, -1, 1, 2**31, 2**63, 10**12, 10**30, -(10**12), 1e308, 1e-320, 0.5, -0.0),

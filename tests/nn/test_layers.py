@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import special
 
+import landmass
 from landmass import SettingError
 from landmass.nn.base import Drawn, events_of, laid
 from landmass.nn.convolution import _by_patches, _native
@@ -26,7 +27,7 @@ from landmass.nn.layers import (
     Standardise,
     Waves,
 )
-from landmass.nn.shaping import PixelShuffle
+from landmass.nn.shaping import Flatten, PixelShuffle
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.standard_normal((2, 6, 9, 4)).astype(np.float32)
@@ -114,6 +115,19 @@ def test_pool_takes_one_value_of_each_square(kind, whole):
     for e, r, c, k in itertools.product(range(2), range(2), range(3), range(4)):
         square = IMAGES[e, 3 * r : 3 * r + 3, 3 * c : 3 * c + 3, k]
         assert found[e, r, c, k] == pytest.approx(whole(square), abs=1e-6)
+
+
+def test_slope_of_the_greatest_is_there_however_the_program_is_compiled():
+    """Compiled without optimising, pixels are computed twice here, and the second time rounded otherwise."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    try:
+        layers = [BatchNorm(), Pool(2), Flatten(), Dense(10)]
+        landmass.NeuralClassifier(max_steps=3, architecture=layers, random_state=0).fit(
+            landmass.examples("digits", n=50)
+        )
+    finally:
+        jax.config.update("jax_disable_most_optimizations", before)
 
 
 def test_pool_that_does_not_fit_the_image_is_refused():

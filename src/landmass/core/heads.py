@@ -175,7 +175,9 @@ class Hinge(ClassHead, frozen=True, tag="hinge"):
 
     def losses(self, outputs: Outputs, y: Answers) -> Answers:
         right = self._chosen(y)
-        margin = (outputs * right).sum(-1) - jnp.where(right > 0.0, -jnp.inf, outputs).max(-1)
+        # By its place: the slope of `max` is 0 / 0 where a compiler rounds outputs that it computes twice otherwise.
+        wrong = jax.nn.one_hot(jnp.where(right > 0.0, -jnp.inf, outputs).argmax(-1), outputs.shape[-1])
+        margin = (outputs * (right - wrong)).sum(-1)
         return jnp.maximum(0.0, 1.0 - margin)
 
 

@@ -6,6 +6,7 @@ the events last: (units, events), (units, positions, events), (channels, height,
 """
 
 import math
+from functools import reduce
 from typing import Literal
 
 import jax
@@ -291,9 +292,13 @@ class Pool(Layer, frozen=True, tag="pool"):
         return height // self.size, width // self.size, channels
 
     def __call__(self, weights: Tree, running: Tree, x: Batch, key: Key | None) -> tuple[Batch, Tree]:
-        channels, height, width, events = x.shape
-        squares = x.reshape(channels, height // self.size, self.size, width // self.size, self.size, events)
-        return (squares.max((2, 4)) if self.kind == "max" else squares.mean((2, 4))), running
+        if self.kind == "mean":
+            channels, height, width, events = x.shape
+            squares = x.reshape(channels, height // self.size, self.size, width // self.size, self.size, events)
+            return squares.mean((2, 4)), running
+        parts = [x[:, i :: self.size, j :: self.size] for i in range(self.size) for j in range(self.size)]
+        # The slope of `max` is 0 / 0 where a compiler computes pixels twice, and rounds them otherwise.
+        return reduce(lambda most, part: jnp.where(part > most, part, most), parts), running
 
 
 class GlobalMean(Layer, frozen=True, tag="global_mean"):
