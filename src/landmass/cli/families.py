@@ -57,7 +57,7 @@ def list_families() -> None:
 def _print(head: str, names: Iterable[str], marked: Sequence[str] = ()) -> None:
     """Families with their purposes, below a line that says what they are."""
     width = 1 + max(map(len, KNOWN))
-    typer.echo(f"{head}\n")
+    typer.echo(f"{fill(head, 120, break_on_hyphens=False)}\n")
     for name in names:
         typer.echo(f"{name + '*' * (name in marked):<{width}} {_purpose(name)}")
     typer.echo()
