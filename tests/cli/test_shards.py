@@ -55,6 +55,15 @@ def test_a_folder_that_was_begun_is_gone_on_with(call, run_folder, source, tmp_p
     }
 
 
+@pytest.mark.parametrize("name", ["none.parquet", "none.csv"])
+def test_no_rows_are_refused(call, run_folder, tmp_path, name):
+    table = pa.table({"height": pa.array([], pa.float64()), "weight": pa.array([], pa.float64())})
+    (parquet.write_table if name.endswith("parquet") else csv.write_csv)(table, tmp_path / name)
+    answer = call("score", str(run_folder), name, "--out", "scores")
+    assert (answer.code, "no rows; add rows" in answer.err) == (2, True)
+    assert not (tmp_path / "scores").exists()
+
+
 def test_a_single_row_has_a_score_and_no_standard_error(call, run_folder, tmp_path):
     parquet.write_table(pa.table({"height": [10.0], "weight": [10.5]}), tmp_path / "one.parquet")
     answer = call("score", str(run_folder), "one.parquet", "--out", "scores")

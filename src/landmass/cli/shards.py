@@ -92,6 +92,8 @@ def score_in_shards(run: Path, name: str, model: Any, source: str, out: Path) ->
         name,
         ROWS,
     )
+    if not out.exists() and next(in_tables(source), None) is None:
+        raise DataError(f"{source} has columns and no rows; add rows")
     done = _begin(out, work)
     if done:
         tell(f"{out}: {done * ROWS:,} rows are scored already; going on with row {done * ROWS:,}")
