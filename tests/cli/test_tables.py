@@ -155,9 +155,10 @@ def test_columns_that_are_left_out_are_declared_in_a_file(call: Call, few: None)
     answer = call("fit", "rents.parquet", "--schema", "rents.toml", "--out", "run", "--no-report")
     assert answer.code == 0, answer.err
     assert landmass.load("run").rungs_["independent"].data_.schema.names == ["day", "street", "rent"]
-    Path("wrong.toml").write_text("drop = 3")
-    answer = call("fit", "rents.parquet", "--schema", "wrong.toml")
-    assert (answer.code, "write a list, such as drop" in answer.err) == (2, True)
+    for text, remedy in {"drop = 3": "write a list, such as drop", "columns = 3": "write a table for each"}.items():
+        Path("wrong.toml").write_text(text)
+        answer = call("fit", "rents.parquet", "--schema", "wrong.toml")
+        assert (answer.code, remedy in answer.err) == (2, True)
 
 
 def test_decimal_commas_are_numbers_for_schema_too(call: Call):

@@ -65,7 +65,8 @@ def _parsed(path: Path) -> dict[str, Any]:
 def _from_toml(path: Path) -> dict[str, Declared]:
     parsed = _parsed(path)
     tables = parsed.get("columns", {})
-    if not (tables or "drop" in parsed) or not all(isinstance(each, dict) for each in tables.values()):
+    of_tables = isinstance(tables, dict) and all(isinstance(each, dict) for each in tables.values())
+    if not of_tables or not (tables or "drop" in parsed):
         raise DataError(
             f'{path} declares no column; write a table for each, such as [columns.age] and kind = "integer"'
         )
